@@ -1,0 +1,50 @@
+/**
+ * Header fields as one flat list `[name, value, name, value, …]`: order and repeated names survive
+ * (RFC 9110 5.3) and a request costs one array.
+ *
+ * Request names are lower case. Response names keep the casing the upstream sent, so look-ups compare
+ * without case.
+ */
+
+export type HeaderList = readonly string[];
+export type MutableHeaderList = string[];
+
+/** The first value of a field, or undefined. `name` must be lower case. */
+export function getHeader(headers: HeaderList, name: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (isName(headers[i], name)) return headers[i + 1];
+  }
+  return undefined;
+}
+
+/** All values of a field in order. `name` must be lower case. */
+export function getHeaderValues(headers: HeaderList, name: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (isName(headers[i], name)) values.push(headers[i + 1] as string);
+  }
+  return values;
+}
+
+/** Removes every line of a field in place. `name` must be lower case. */
+export function removeHeader(headers: MutableHeaderList, name: string): void {
+  let kept = 0;
+  for (let i = 0; i < headers.length; i += 2) {
+    if (isName(headers[i], name)) continue;
+    headers[kept] = headers[i] as string;
+    headers[kept + 1] = headers[i + 1] as string;
+    kept += 2;
+  }
+  headers.length = kept;
+}
+
+/** Replaces every line of a field by one at the end. `name` must be lower case unless it is written as given. */
+export function setHeader(headers: MutableHeaderList, name: string, value: string): void {
+  removeHeader(headers, name.toLowerCase());
+  headers.push(name, value);
+}
+
+function isName(candidate: string | undefined, lowerName: string): boolean {
+  if (candidate === undefined || candidate.length !== lowerName.length) return false;
+  return candidate === lowerName || candidate.toLowerCase() === lowerName;
+}
