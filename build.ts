@@ -1,0 +1,173 @@
+/**
+ * Compiles the single-file executable: `bun build.ts` makes dist/ophid for this machine, `--target T` and `--all`
+ * make dist/ophid-<os>-<arch>, `--release` makes them with a SHA256SUMS that lists exactly what dist/ offers.
+ */
+
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+const rootDir = import.meta.dir;
+
+/** Name in the artefact → name of the runtime that is fetched for it from the npm registry. */
+const targets = {
+  "linux-x64": "bun-linux-x64",
+  "linux-arm64": "bun-linux-arm64",
+  "linux-x64-musl": "bun-linux-x64-musl",
+  "linux-arm64-musl": "bun-linux-arm64-musl",
+  "darwin-x64": "bun-darwin-x64",
+  "darwin-arm64": "bun-darwin-arm64",
+} as const satisfies Record<string, Bun.Build.CompileTarget>;
+
+export type Target = keyof typeof targets;
+
+export interface BuildInput {
+  readonly entry: string;
+  readonly outFile: string;
+  /** Undefined means the machine that builds. */
+  readonly target: Target | undefined;
+  readonly version: string;
+  readonly commit: string;
+}
+
+/** Compiles one executable and puts it in place with a rename, so that a running one is never written into. */
+export async function buildBinary(input: BuildInput): Promise<void> {
+  const outFile = resolve(input.outFile);
+  const outDir = resolve(outFile, "..");
+  const workDir = join(outDir, `.build-${process.pid}-${basename(outFile)}`);
+  await mkdir(workDir, { recursive: true });
+  try {
+    const builtFile = join(workDir, basename(outFile));
+    await Bun.build({
+      entrypoints: [resolve(input.entry)],
+      target: "bun",
+      // Identifiers stay and the map is embedded, so a stack trace names the function and the source line.
+      minify: { whitespace: true, syntax: true, identifiers: false },
+      sourcemap: "linked",
+      env: "disable",
+      define: {
+        OPHID_BUILD_VERSION: JSON.stringify(input.version),
+        OPHID_BUILD_COMMIT: JSON.stringify(input.commit),
+      },
+      compile: {
+        ...(input.target === undefined ? {} : { target: targets[input.target] }),
+        outfile: builtFile,
+        // Otherwise the binary reads ./.env and runs the `preload` of a ./bunfig.toml of whatever folder it starts in.
+        autoloadDotenv: false,
+        autoloadBunfig: false,
+        autoloadTsconfig: false,
+        autoloadPackageJson: false,
+      },
+      throw: true,
+    });
+    await rename(builtFile, outFile);
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+/** One line per file in the format of sha256sum(1), sorted by name. */
+export async function writeChecksums(dir: string, names: readonly string[]): Promise<void> {
+  const lines: string[] = [];
+  for (const name of [...names].sort()) {
+    const hasher = new Bun.CryptoHasher("sha256");
+    for await (const chunk of Bun.file(join(dir, name)).stream()) hasher.update(chunk);
+    lines.push(`${hasher.digest("hex")}  ${name}\n`);
+  }
+  const sumsFile = join(dir, "SHA256SUMS");
+  await Bun.write(`${sumsFile}.new`, lines.join(""));
+  await rename(`${sumsFile}.new`, sumsFile);
+}
+
+/** "unknown" outside git, also when the sources were unpacked inside somebody else's checkout. */
+export function readCommit(dir: string): string {
+  if (git(dir, "rev-parse", "--show-prefix") !== "") return "unknown";
+  const id = git(dir, "rev-parse", "--short=12", "HEAD");
+  if (id === undefined) return "unknown";
+  return git(dir, "status", "--porcelain", "--untracked-files=no") === "" ? id : `${id}-dirty`;
+}
+
+function git(dir: string, ...args: readonly string[]): string | undefined {
+  if (Bun.which("git") === null) return undefined;
+  const run = Bun.spawnSync(["git", "-C", dir, ...args], { stdin: "ignore", stderr: "ignore" });
+  return run.success ? run.stdout.toString().trim() : undefined;
+}
+
+interface Options {
+  readonly targets: readonly Target[];
+  readonly release: boolean;
+  readonly outDir: string;
+  readonly entry: string;
+}
+
+const usage = `Usage: bun build.ts [--target T]... [--all] [--release] [--out-dir DIR] [--entry FILE]
+Targets: ${Object.keys(targets).join(", ")}`;
+
+function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      target: { type: "string", multiple: true, default: [] },
+      all: { type: "boolean", default: false },
+      release: { type: "boolean", default: false },
+      "out-dir": { type: "string", default: join(rootDir, "dist") },
+      entry: { type: "string", default: join(rootDir, "src", "main.ts") },
+    },
+  });
+  const chosen: Target[] = [];
+  for (const name of values.target) {
+    if (!isTarget(name)) throw new Error(`Unknown target "${name}"`);
+    if (!chosen.includes(name)) chosen.push(name);
+  }
+  const everything = values.all || (values.release && chosen.length === 0);
+  return {
+    targets: everything ? Object.keys(targets).filter(isTarget) : chosen,
+    release: values.release,
+    outDir: resolve(values["out-dir"]),
+    entry: values.entry,
+  };
+}
+
+function isTarget(name: string): name is Target {
+  return Object.hasOwn(targets, name);
+}
+
+async function build(options: Options): Promise<void> {
+  const manifest: { readonly version: string } = await Bun.file(join(rootDir, "package.json")).json();
+  const stamp = { entry: options.entry, version: manifest.version, commit: readCommit(rootDir) };
+  await mkdir(options.outDir, { recursive: true });
+  if (options.release) await removeArtefacts(options.outDir);
+  const names: string[] = [];
+  const wanted = options.targets.length === 0 ? [undefined] : options.targets;
+  for (const target of wanted) {
+    const name = target === undefined ? "ophid" : `ophid-${target}`;
+    const startedAt = performance.now();
+    await buildBinary({ ...stamp, target, outFile: join(options.outDir, name) });
+    names.push(name);
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    console.log(`${join(options.outDir, name)}  ${stamp.version} (${stamp.commit})  ${seconds} s`);
+  }
+  if (options.release) {
+    await writeChecksums(options.outDir, names);
+    console.log(join(options.outDir, "SHA256SUMS"));
+  }
+}
+
+/** A release folder offers only what was built together. */
+async function removeArtefacts(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (name === "SHA256SUMS" || name.startsWith("ophid-")) await rm(join(dir, name));
+  }
+}
+
+if (import.meta.main) {
+  try {
+    await build(readOptions(Bun.argv.slice(2)));
+  } catch (error) {
+    // The bundler reports what it found as an AggregateError of messages with file and line.
+    const causes = error instanceof AggregateError ? error.errors : [error];
+    for (const cause of causes) console.error(cause instanceof Error ? cause.message : cause);
+    if (!(error instanceof AggregateError)) console.error(usage);
+    process.exitCode = 1;
+  }
+}
