@@ -1,6 +1,6 @@
 /**
  * Compiles the single-file executable: `bun build.ts` makes dist/ophid for this machine, `--target T` and `--all`
- * make dist/ophid-<os>-<arch>, `--release` makes them with a SHA256SUMS that lists exactly what dist/ offers.
+ * make dist/ophid-<os>-<arch>, `--release` makes them together with install.sh and a SHA256SUMS over what dist/ offers.
  */
 
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
@@ -79,6 +79,17 @@ export async function writeChecksums(dir: string, names: readonly string[]): Pro
   await rename(`${sumsFile}.new`, sumsFile);
 }
 
+/** Copies install.sh, with the address it will be fetched from, so that `curl … | sh` needs no variable. */
+export async function writeInstaller(dir: string, baseUrl: string): Promise<void> {
+  const source = await Bun.file(join(rootDir, "install.sh")).text();
+  const placeholder = "release_base_url=''";
+  if (!source.includes(placeholder))
+    throw new Error(`Cannot write install.sh: "${placeholder}" is not in it`);
+  // The replacement is a function because a URL may hold "$&".
+  const text = source.replace(placeholder, () => `release_base_url='${baseUrl}'`);
+  await Bun.write(join(dir, "install.sh"), text, { mode: 0o755 });
+}
+
 /** "unknown" outside git, also when the sources were unpacked inside somebody else's checkout. */
 export function readCommit(dir: string): string {
   if (git(dir, "rev-parse", "--show-prefix") !== "") return "unknown";
@@ -96,11 +107,12 @@ function git(dir: string, ...args: readonly string[]): string | undefined {
 interface Options {
   readonly targets: readonly Target[];
   readonly release: boolean;
+  readonly baseUrl: string;
   readonly outDir: string;
   readonly entry: string;
 }
 
-const usage = `Usage: bun build.ts [--target T]... [--all] [--release] [--out-dir DIR] [--entry FILE]
+const usage = `Usage: bun build.ts [--target T]... [--all] [--release [--base-url URL]] [--out-dir DIR] [--entry FILE]
 Targets: ${Object.keys(targets).join(", ")}`;
 
 function readOptions(args: readonly string[]): Options {
@@ -110,6 +122,7 @@ function readOptions(args: readonly string[]): Options {
       target: { type: "string", multiple: true, default: [] },
       all: { type: "boolean", default: false },
       release: { type: "boolean", default: false },
+      "base-url": { type: "string", default: "" },
       "out-dir": { type: "string", default: join(rootDir, "dist") },
       entry: { type: "string", default: join(rootDir, "src", "main.ts") },
     },
@@ -119,10 +132,15 @@ function readOptions(args: readonly string[]): Options {
     if (!isTarget(name)) throw new Error(`Unknown target "${name}"`);
     if (!chosen.includes(name)) chosen.push(name);
   }
+  const baseUrl = values["base-url"];
+  // Ends up between single quotes in a shell script.
+  if (baseUrl !== "" && !/^https?:\/\/[^\s'\\]+$/.test(baseUrl))
+    throw new Error(`Not a web address "${baseUrl}"`);
   const everything = values.all || (values.release && chosen.length === 0);
   return {
     targets: everything ? Object.keys(targets).filter(isTarget) : chosen,
     release: values.release,
+    baseUrl,
     outDir: resolve(values["out-dir"]),
     entry: values.entry,
   };
@@ -148,7 +166,8 @@ async function build(options: Options): Promise<void> {
     console.log(`${join(options.outDir, name)}  ${stamp.version} (${stamp.commit})  ${seconds} s`);
   }
   if (options.release) {
-    await writeChecksums(options.outDir, names);
+    await writeInstaller(options.outDir, options.baseUrl);
+    await writeChecksums(options.outDir, [...names, "install.sh"]);
     console.log(join(options.outDir, "SHA256SUMS"));
   }
 }
@@ -156,7 +175,8 @@ async function build(options: Options): Promise<void> {
 /** A release folder offers only what was built together. */
 async function removeArtefacts(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
-    if (name === "SHA256SUMS" || name.startsWith("ophid-")) await rm(join(dir, name));
+    if (name === "SHA256SUMS" || name === "install.sh" || name.startsWith("ophid-"))
+      await rm(join(dir, name));
   }
 }
 

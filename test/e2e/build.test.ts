@@ -84,13 +84,32 @@ describe("build.ts", () => {
     await Bun.write(join(outDir, "ophid-linux-old"), "stale");
     await Bun.write(join(outDir, "ophid"), "the local build stays");
     const name = `${process.platform}-${process.arch}`;
-    const args = ["build.ts", "--release", "--target", name, "--out-dir", outDir, "--entry", entry];
+    const url = "https://downloads.example/ophid/v1";
+    const args = [
+      "build.ts",
+      "--release",
+      "--base-url",
+      url,
+      "--target",
+      name,
+      "--out-dir",
+      outDir,
+      "--entry",
+      entry,
+    ];
     expect(run([process.execPath, ...args], rootDir)).toMatchObject({ exitCode: 0, stderr: "" });
-    expect((await readdir(outDir)).sort()).toEqual(["SHA256SUMS", "ophid", `ophid-${name}`]);
+    const offered = ["install.sh", `ophid-${name}`];
+    expect((await readdir(outDir)).sort()).toEqual(["SHA256SUMS", "ophid", ...offered].sort());
 
-    const sums = await Bun.file(join(outDir, "SHA256SUMS")).text();
-    const bytes = await Bun.file(join(outDir, `ophid-${name}`)).arrayBuffer();
-    expect(sums).toBe(`${Bun.SHA256.hash(bytes, "hex")}  ophid-${name}\n`);
+    let sums = "";
+    for (const file of offered) {
+      const bytes = await Bun.file(join(outDir, file)).arrayBuffer();
+      sums += `${Bun.SHA256.hash(bytes, "hex")}  ${file}\n`;
+    }
+    expect(await Bun.file(join(outDir, "SHA256SUMS")).text()).toBe(sums);
+
+    const installer = await Bun.file(join(outDir, "install.sh")).text();
+    expect(installer).toContain(`\nrelease_base_url='${url}'\n`);
 
     const manifest = await Bun.file(join(rootDir, "package.json")).json();
     const printed = JSON.parse(run([join(outDir, `ophid-${name}`)], workDir).stdout);
@@ -101,6 +120,7 @@ describe("build.ts", () => {
     { args: ["--target", "plan9-x64"], message: 'Unknown target "plan9-x64"' },
     { args: ["--relaese"], message: "'--relaese'" },
     { args: ["surplus"], message: "surplus" },
+    { args: ["--release", "--base-url", "https://x/'; id; '"], message: "Not a web address" },
   ])("refuses $args", ({ args, message }) => {
     const { exitCode, stderr } = run([process.execPath, "build.ts", ...args], rootDir);
     expect(exitCode).toBe(1);
