@@ -1,6 +1,9 @@
 /** The compiled configuration: plain, frozen, serialisable data that every worker prepares and swaps in. */
 
+import type { PolicyName } from "../balancer/policies.ts";
 import type { HeaderList } from "../http/headers.ts";
+
+export type { PolicyName };
 
 export interface Snapshot {
   /** Counts up with every accepted configuration; given by the master. */
@@ -104,8 +107,6 @@ export interface ProxySpec {
   /** Bodies up to this many bytes are buffered to keep their Content-Length; 0 is off. */
   readonly responseBuffer: number;
 }
-
-export type PolicyName = "round-robin" | "weighted" | "least-conn" | "ip-hash" | "random-two-choices";
 
 export interface EndpointSpec {
   /** Identity across routes and reloads: state and connections are shared by key. */
