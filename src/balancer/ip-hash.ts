@@ -10,18 +10,21 @@ import { isOpen, type Pick, pickableIndexes, type WeightedEndpoint } from "./pic
 
 export function createIpHash(endpoints: readonly WeightedEndpoint[]): Pick {
   const indexes = pickableIndexes(endpoints);
-  const hashes = Uint32Array.from(endpoints, (endpoint) => hashText(endpoint.key));
+  const hashes = Int32Array.from(endpoints, (endpoint) => hashText(endpoint.key));
   const weights = Float64Array.from(endpoints, (endpoint) => endpoint.weight);
+  const isUniform = indexes.every((index) => weights[index] === weights[indexes[0] as number]);
   return (pool, input) => {
     // A client without an address has nothing to be faithful to; one endpoint for all of them would be a hot spot.
     const client = input.key === "" ? mix(input.ticket) : hashText(input.key);
     let best = -1;
-    let bestScore = Number.POSITIVE_INFINITY;
+    let bestScore = 0;
     for (let at = 0; at < indexes.length; at++) {
       const index = indexes[at] as number;
       if (!isOpen(pool, input.tried, index)) continue;
-      const score = arrival(combine(client, hashes[index] as number), weights[index] as number);
-      if (score < bestScore) {
+      const hash = combine(client, hashes[index] as number);
+      // With equal weights the arrivals come in the order of the hashes: no logarithm is needed.
+      const score = isUniform ? ~hash : arrival(hash, weights[index] as number);
+      if (best === -1 || score < bestScore) {
         best = index;
         bestScore = score;
       }
@@ -32,5 +35,5 @@ export function createIpHash(endpoints: readonly WeightedEndpoint[]): Pick {
 
 /** Exponential variate with the weight as its rate: the smallest of several is the i-th with probability w(i) / sum. */
 function arrival(hash: number, weight: number): number {
-  return -Math.log((hash + 0.5) / 2 ** 32) / weight;
+  return -Math.log((hash + 2 ** 31 + 0.5) / 2 ** 32) / weight;
 }

@@ -6,7 +6,7 @@ import { isOpen, type Pick, type PickInput, type PoolView } from "./pick.ts";
  * Up to this many endpoints every pick looks at the whole pool, so that the remaining endpoints still strictly
  * take turns while some are down. Above it a pick looks at one endpoint while that one is open.
  */
-export const EXACT_POOL_MAX = 64;
+export const EXACT_POOL_MAX = 16;
 
 /**
  * `order` holds indexes below `size`, each at least once. `indexes` are the distinct values in it.

@@ -4,7 +4,7 @@ import { invariant } from "../lib/assert.ts";
 import { type Pick, pickableIndexes, type WeightedEndpoint } from "./pick.ts";
 import { createSequencePick } from "./sequence.ts";
 
-/** Longest cycle. Weights that need a longer one are rounded, but no endpoint loses its last turn. */
+/** Longest cycle, unless there are more endpoints. Weights that need a longer one are rounded, never down to no turn. */
 export const MAX_SEQUENCE = 16_384;
 
 export function createWeighted(endpoints: readonly WeightedEndpoint[]): Pick {

@@ -47,6 +47,13 @@ describe("createIpHash", () => {
     expect(worstDeviation([1, 1, 2], after)).toBeLessThan(4);
   });
 
+  test("chooses alike with equal weights of any size, so that adding another weight moves few", () => {
+    const before = pickAll([3, 3, 3]);
+    const after = pickAll([3, 3, 4]);
+    expect(pickAll([1, 1, 1])).toEqual(before);
+    expect(after.every((pick, at) => pick === 2 || pick === before[at])).toBe(true);
+  });
+
   test("does not depend on the order of the endpoints", () => {
     const endpoints = createEndpoints([1, 2, 3]);
     const reversed = [...endpoints].reverse();
