@@ -35,7 +35,7 @@ const strangers = ["middleware", "upstream"];
 const pureFolders = ["lib", "net", "http", "exchange", "balancer", "config", "snapshot"];
 const pureFiles = [/^router\/match[^/]*\.ts$/];
 /** Files in pure folders whose business is an effect. */
-const effectFiles = ["config/load.ts"];
+const effectFiles = ["config/load.ts", "config/read-file.ts"];
 
 /** What a pure file may not say; looked for after comments and types are gone. */
 const effects: readonly (readonly [name: string, pattern: RegExp])[] = [
@@ -50,7 +50,7 @@ const effects: readonly (readonly [name: string, pattern: RegExp])[] = [
 ];
 
 /** Modules of the platform without effects on the outside. */
-const pureModules = ["node:path", "node:url", "node:util", "node:buffer", "node:crypto"];
+const pureModules = ["node:path", "node:path/posix", "node:url", "node:util", "node:buffer", "node:crypto"];
 
 /** Packages that more than one file may import; every other one has a single home. */
 const packageHomes: Readonly<Record<string, readonly RegExp[]>> = {
