@@ -1,0 +1,32 @@
+/** One TOML file as values with positions. */
+
+import { err, ok, type Result } from "../lib/result.ts";
+import type { Diagnostic, Document } from "./diagnostic.ts";
+import { formatPath } from "./path.ts";
+import { locate, scanPositions } from "./positions.ts";
+import { parseToml } from "./toml.ts";
+
+export function parseDocument(file: string, text: string): Result<Document, Diagnostic> {
+  const parsed = parseToml(text);
+  if (!parsed.ok) {
+    const { line, column, state } = parsed.error;
+    return err({
+      kind: "syntax",
+      file,
+      line,
+      column,
+      path: "",
+      message: `Cannot read the file: ${state}`,
+      found: undefined,
+      expected: undefined,
+      hint: undefined,
+    });
+  }
+  const positions = scanPositions(text);
+  return ok({
+    file,
+    raw: parsed.value,
+    locate: (path, part) => locate(positions, path, part),
+    describe: formatPath,
+  });
+}
