@@ -4,11 +4,13 @@
 export type ProxyErrorKind =
   | "bad_request"
   | "method_not_allowed"
+  | "not_implemented"
   | "no_route"
   | "loop_detected"
   | "client_gone"
   | "client_idle_timeout"
   | "expectation_failed"
+  | "upgrade_required"
   | "no_endpoint"
   | "connect_refused"
   | "connect_timeout"
@@ -23,7 +25,7 @@ export type ProxyErrorKind =
   | "upstream_idle_timeout"
   | "upstream_truncated"
   | "upgrade_failed"
-  | "shutting_down"
+  | "not_serving"
   | "internal";
 
 export type ErrorSource = "client" | "upstream" | "proxy";

@@ -13,6 +13,8 @@ export interface Client {
   readonly peer: string;
   /** True if the peer is in `trusted_proxies`, so its X-Forwarded-* fields count. */
   readonly trusted: boolean;
+  /** Entries of X-Forwarded-For that were believed, counted from the right. */
+  readonly hops: number;
 }
 
 export interface Exchange {
@@ -59,7 +61,12 @@ export type AnswerBody =
   | { readonly kind: "none" }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array | string }
   | { readonly kind: "stream"; readonly first: Uint8Array | undefined; readonly rest: ByteSource }
-  | { readonly kind: "websocket"; readonly tunnel: Tunnel };
+  | {
+      readonly kind: "websocket";
+      readonly tunnel: Tunnel;
+      /** Resolves when both halves are done; never rejects. */
+      readonly ended: Promise<void>;
+    };
 
 export interface Answer {
   readonly status: number;
@@ -90,6 +97,8 @@ export interface TunnelClient {
   terminate(): void;
   pause(): void;
   resume(): void;
+  /** Runs `run` at once; messages it sends may leave in one write. A front without such a thing leaves it out. */
+  batch?(run: () => void): void;
 }
 
 /** What the front tells a tunnel about the client half. */

@@ -1,0 +1,20 @@
+/** What any front needs of the proxy behind it; the seam that keeps Bun's types inside this folder. */
+
+import type { Received } from "../exchange/accept.ts";
+import type { Answer, Exchange } from "../exchange/exchange.ts";
+
+export interface Started {
+  readonly exchange: Exchange;
+  /** Never rejects: failures are answers. */
+  readonly answer: Answer | Promise<Answer>;
+  /** Generation of the snapshot that serves it, to its end. */
+  readonly generation: number;
+}
+
+export interface Pipeline {
+  start(received: Received): Started;
+  /** Exactly once per started exchange: its last byte was handed over, or the client is gone. */
+  finish(exchange: Exchange): void;
+  /** Idle time of keep-alive connections in seconds. */
+  keepaliveSeconds(): number;
+}

@@ -1,0 +1,151 @@
+/** Opens connections to endpoints: TCP, TLS and unix sockets, within a deadline. */
+
+import type { SocketHandler } from "bun";
+import { type ProxyError, upstreamError } from "../exchange/error.ts";
+import { err, ok, type Result } from "../lib/result.ts";
+import type { EndpointSpec, EndpointTls } from "../snapshot/types.ts";
+import { type Connection, createConnection, destroyConnection, flushPending } from "./connection.ts";
+
+/**
+ * Dials under way per endpoint, those given up but not yet refused by the kernel included: Bun.connect
+ * cannot be cancelled, so without a bound a black-holed endpoint would collect descriptors.
+ */
+export const MAX_PENDING_DIALS = 256;
+
+/** Dials under way by endpoint key. */
+export type PendingDials = Map<string, number>;
+
+type Dialled = Result<Connection, ProxyError>;
+
+export function dial(
+  endpoint: EndpointSpec,
+  timeoutMs: number,
+  pendingDials: PendingDials,
+): Promise<Dialled> {
+  const pending = pendingDials.get(endpoint.key) ?? 0;
+  if (pending >= MAX_PENDING_DIALS) {
+    return Promise.resolve(
+      err(upstreamError("connect_limit", `${pending} dials to ${endpoint.name} under way`, "safe")),
+    );
+  }
+  pendingDials.set(endpoint.key, pending + 1);
+  return new Promise<Dialled>((resolve) => {
+    const connection = createConnection(endpoint.key, endpoint.name);
+    let settled = false;
+    const settle = (result: Dialled) => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      if (!result.ok) destroyConnection(connection);
+      resolve(result);
+    };
+    const timer = setTimeout(() => {
+      settle(
+        err(
+          upstreamError("connect_timeout", `${endpoint.name} did not accept within ${timeoutMs} ms`, "safe"),
+        ),
+      );
+    }, timeoutMs);
+    const tls = endpoint.tls;
+    if (tls !== undefined) {
+      connection.onSecure = (problem) => {
+        // `insecure` means that a failed verification does not count; Bun reports it all the same.
+        if (problem === undefined || (tls.insecure && !connection.closed)) settle(ok(connection));
+        else settle(err(upstreamError("tls_failed", `${endpoint.name}: ${problem}`, "safe")));
+      };
+    }
+    open(endpoint, connection).then(
+      (socket) => {
+        release(pendingDials, endpoint.key);
+        if (settled) socket.terminate();
+        else if (endpoint.tls === undefined) settle(ok(connection));
+      },
+      (error: unknown) => {
+        release(pendingDials, endpoint.key);
+        settle(err(classifyDialError(endpoint.name, error)));
+      },
+    );
+  });
+}
+
+function open(endpoint: EndpointSpec, connection: Connection) {
+  const address = endpoint.address;
+  if (address.kind === "unix") {
+    return Bun.connect<Connection>({ unix: address.path, data: connection, socket: HANDLERS });
+  }
+  return Bun.connect<Connection>({
+    hostname: address.hostname,
+    port: address.port,
+    data: connection,
+    socket: HANDLERS,
+    ...(endpoint.tls === undefined ? {} : { tls: toTlsOptions(endpoint.tls) }),
+  });
+}
+
+function toTlsOptions(tls: EndpointTls) {
+  return {
+    serverName: tls.serverName,
+    rejectUnauthorized: !tls.insecure,
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+  };
+}
+
+function release(pendingDials: PendingDials, key: string): void {
+  const left = (pendingDials.get(key) ?? 1) - 1;
+  if (left === 0) pendingDials.delete(key);
+  else pendingDials.set(key, left);
+}
+
+/** One table for every upstream socket; the connection in `socket.data` knows who the event is for. */
+const HANDLERS: SocketHandler<Connection> = {
+  open(socket) {
+    socket.data.socket = socket;
+    if (socket.data.closed) socket.terminate();
+  },
+  handshake(socket, _success, problem) {
+    const connection = socket.data;
+    connection.onSecure?.(problem === null ? undefined : problem.message);
+    connection.onSecure = undefined;
+  },
+  data(socket, chunk) {
+    const connection = socket.data;
+    // An idle connection that becomes readable is closing or out of step: never used again.
+    if (connection.user === undefined) destroyConnection(connection);
+    else connection.user.events.data(connection, chunk);
+  },
+  drain(socket) {
+    const connection = socket.data;
+    if (flushPending(connection)) connection.user?.events.drain(connection);
+  },
+  end(socket) {
+    onClosed(socket.data, true, "closed by the endpoint");
+  },
+  close(socket, error) {
+    onClosed(socket.data, error === undefined || error === null, "connection reset");
+  },
+  error(socket, error) {
+    onClosed(socket.data, false, error.message);
+  },
+};
+
+function onClosed(connection: Connection, clean: boolean, detail: string): void {
+  connection.onSecure?.(`${detail} during the handshake`);
+  connection.onSecure = undefined;
+  if (connection.closed) return;
+  const user = connection.user;
+  destroyConnection(connection);
+  user?.events.closed(connection, clean, detail, user);
+}
+
+function classifyDialError(name: string, error: unknown): ProxyError {
+  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+  const message = error instanceof Error ? error.message : String(error);
+  if (code === "ECONNREFUSED")
+    return upstreamError("connect_refused", `${name} refused the connection`, "safe");
+  if (/ENOTFOUND|EAI_|DNS|getaddrinfo/i.test(`${code} ${message}`)) {
+    return upstreamError("dns_failed", `${name} does not resolve: ${code || message}`, "safe");
+  }
+  return upstreamError("connect_failed", `${name}: ${code || message}`, "safe");
+}

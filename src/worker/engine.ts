@@ -1,0 +1,189 @@
+/** The data plane of one worker: listeners, the current snapshot, and how both change without losing a request. */
+
+import type { Exchange } from "../exchange/exchange.ts";
+import { type Listener, startListener } from "../listener/serve.ts";
+import { createWebSocketHandlers, type WebSocketData, type WebSocketFront } from "../listener/websocket.ts";
+import { publishSocket, temporarySocketPath } from "../runtime/unix-socket.ts";
+import type { ListenerSpec, Snapshot } from "../snapshot/types.ts";
+import type { Call } from "../upstream/call.ts";
+import { createDeadlines } from "../upstream/deadlines.ts";
+import { closeIdle, expireIdle } from "../upstream/endpoint.ts";
+import { type Run, sweepCall, type UpstreamContext } from "../upstream/run.ts";
+import { DEFAULT_TUNNEL_LIMITS } from "../upstream/tunnel.ts";
+import { createMaskKeySource } from "../upstream/ws-encode.ts";
+import { type Assembled, assemble } from "./assemble.ts";
+import type { Engine, Prepared, WorkerContext, WorkerStatus } from "./engine-types.ts";
+import { createPipeline } from "./pipeline.ts";
+import { createRecorder, type PreparedLog } from "./recorder.ts";
+
+/** WebSockets whose route is gone after a reload are closed within this time, at random moments. */
+const ORPHAN_CLOSE_MS = 300_000;
+/** WebSockets are closed within this part of a drain, so that the last ones can still finish their handshake. */
+const DRAIN_CLOSE_PART = 0.5;
+const IDLE_SWEEP_MS = 1000;
+const DRAIN_POLL_MS = 50;
+
+interface Candidate extends Prepared {
+  readonly assembled: Assembled;
+  /** Listeners bound for this snapshot; closed again if it is discarded. */
+  readonly started: readonly Listener[];
+  readonly accessLog: PreparedLog;
+}
+
+export function createEngine(context: WorkerContext): Engine {
+  let current: Assembled | undefined;
+  const listeners = new Map<string, Listener>();
+  const upstream = createUpstreamContext(context);
+  const recorder = createRecorder(context);
+  const front = createWebSocketHandlers({
+    maxMessageBytes: DEFAULT_TUNNEL_LIMITS.maxMessageBytes,
+    setTimer: upstream.upgrade.setTimer,
+    onBug: (error) => context.log.error(`Unexpected error in a WebSocket: ${error.stack ?? error.message}`),
+  });
+  const pipeline = createPipeline({
+    current: () => current,
+    record: (exchange) => recorder.record(exchange),
+    onBug: (error, exchange) => reportBug(context, error, exchange),
+  });
+  const idleSweep = setInterval(() => sweepIdle(current), IDLE_SWEEP_MS);
+  idleSweep.unref();
+
+  return {
+    async prepare(snapshot) {
+      const assembled = assemble(snapshot, upstream, current?.endpoints ?? new Map());
+      const accessLog = recorder.prepare(snapshot.log);
+      const started: Listener[] = [];
+      try {
+        for (const spec of snapshot.listeners) {
+          if (!listeners.has(spec.key)) {
+            started.push(
+              startListener({ spec, bindPath: bindPathOf(spec), pipeline, websocket: front.handlers }),
+            );
+          }
+        }
+      } catch (error) {
+        for (const listener of started) listener.kill();
+        recorder.discard(accessLog);
+        throw error;
+      }
+      return { snapshot, assembled, started, accessLog } satisfies Candidate;
+    },
+    commit(prepared) {
+      const { assembled, started, accessLog } = toCandidate(prepared);
+      const earlier = current;
+      current = assembled;
+      recorder.commit(accessLog);
+      for (const listener of started) {
+        publish(listener.spec);
+        listeners.set(listener.spec.key, listener);
+      }
+      stopUnused(listeners, assembled.snapshot);
+      if (earlier !== undefined) letGo(earlier, assembled, front);
+    },
+    async discard(prepared) {
+      const { started, accessLog } = toCandidate(prepared);
+      for (const listener of started) listener.kill();
+      recorder.discard(accessLog);
+    },
+    async drain(deadlineMs) {
+      const deadline = performance.now() + deadlineMs;
+      for (const listener of listeners.values()) void listener.stop();
+      front.registry.closeAll({ withinMs: deadlineMs * DRAIN_CLOSE_PART, random: Math.random });
+      while (totalInFlight(listeners) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
+      for (const listener of listeners.values()) listener.kill();
+      for (const endpoint of current?.endpoints.values() ?? []) closeIdle(endpoint);
+      clearInterval(idleSweep);
+      await recorder.close();
+    },
+    reopenLogs: () => recorder.reopen(),
+    status: () => toStatus(listeners, front),
+  };
+}
+
+function createUpstreamContext({ cells, row }: WorkerContext): UpstreamContext {
+  const now = () => performance.now();
+  return {
+    meter: {
+      nextTicket: (poolSlot) => cells.nextTicket(poolSlot),
+      claim: (slot) => cells.claim(row, slot),
+      release: (slot) => cells.release(row, slot),
+      inFlight: (slot) => cells.inFlight(slot),
+      countFailure: (slot) => cells.countFailure(row, slot),
+    },
+    now,
+    random: Math.random,
+    deadlines: createDeadlines<Call<Run>>(now, sweepCall),
+    pendingDials: new Map(),
+    upgrade: {
+      nextMaskKey: createMaskKeySource((words) => void crypto.getRandomValues(words)),
+      setTimer(ms, fire) {
+        const timer = setTimeout(fire, ms);
+        return () => clearTimeout(timer);
+      },
+    },
+  };
+}
+
+/** Only `prepare` makes candidates, and the process side hands back what it was given. */
+function toCandidate(prepared: Prepared): Candidate {
+  return prepared as Candidate;
+}
+
+function bindPathOf(spec: ListenerSpec): string {
+  return spec.kind === "unix" ? temporarySocketPath(spec.path, process.pid) : "";
+}
+
+function publish(spec: ListenerSpec): void {
+  if (spec.kind === "unix") publishSocket(temporarySocketPath(spec.path, process.pid), spec.path);
+}
+
+function stopUnused(listeners: Map<string, Listener>, snapshot: Snapshot): void {
+  const wanted = new Set(snapshot.listeners.map((spec) => spec.key));
+  for (const [key, listener] of listeners) {
+    if (wanted.has(key)) continue;
+    listeners.delete(key);
+    void listener.stop();
+  }
+}
+
+/** Endpoints nobody wants any more lose their idle connections, routes that are gone their WebSockets. */
+function letGo(earlier: Assembled, assembled: Assembled, front: WebSocketFront): void {
+  for (const [key, endpoint] of earlier.endpoints) {
+    endpoint.wanted = assembled.endpoints.has(key);
+    if (!endpoint.wanted) closeIdle(endpoint);
+  }
+  for (const endpoint of assembled.endpoints.values()) endpoint.wanted = true;
+  const names = new Set(assembled.snapshot.routes.map((route) => route.name));
+  const isOrphan = (data: WebSocketData) => !names.has(data.route);
+  front.registry.closeWhere(isOrphan, { withinMs: ORPHAN_CLOSE_MS, random: Math.random });
+}
+
+function sweepIdle(current: Assembled | undefined): void {
+  if (current === undefined) return;
+  const now = performance.now();
+  for (const endpoint of current.endpoints.values()) {
+    if (endpoint.idle.length > 0) expireIdle(endpoint, now);
+  }
+}
+
+function totalInFlight(listeners: ReadonlyMap<string, Listener>): number {
+  let total = 0;
+  for (const listener of listeners.values()) total += listener.inFlight();
+  return total;
+}
+
+function toStatus(listeners: ReadonlyMap<string, Listener>, front: WebSocketFront): WorkerStatus {
+  const all = [...listeners.values()];
+  return {
+    connections: all.reduce((sum, listener) => sum + listener.connections(), 0),
+    inFlight: totalInFlight(listeners),
+    websockets: front.registry.count(),
+    listeners: all.map(({ spec, address }) => ({ key: spec.key, address })),
+    rssBytes: process.memoryUsage.rss(),
+  };
+}
+
+function reportBug(context: WorkerContext, error: unknown, exchange: Exchange): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  context.log.error(`Unexpected error in route "${exchange.trace.route}": ${text}`);
+}

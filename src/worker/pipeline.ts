@@ -1,0 +1,90 @@
+/** One request through the current snapshot: accept, match, handle, render failures, log. */
+
+import { acceptRequest } from "../exchange/accept.ts";
+import { type ProxyError, ProxyFailure, proxyError } from "../exchange/error.ts";
+import type { Answer, Exchange } from "../exchange/exchange.ts";
+import { renderError } from "../exchange/render.ts";
+import type { HeaderList } from "../http/headers.ts";
+import type { Pipeline } from "../listener/pipeline.ts";
+import type { Assembled } from "./assemble.ts";
+
+export interface PipelineOptions {
+  /** The snapshot for requests that start now; undefined before the first one is committed. */
+  readonly current: () => Assembled | undefined;
+  /** One line per finished exchange. */
+  readonly record: (exchange: Exchange) => void;
+  /** An exception that is not a ProxyFailure is a bug. */
+  readonly onBug: (error: unknown, exchange: Exchange) => void;
+}
+
+const NO_HEADERS: HeaderList = [];
+
+export function createPipeline({ current, record, onBug }: PipelineOptions): Pipeline {
+  const fail = (thrown: unknown, exchange: Exchange): Answer => {
+    if (thrown instanceof ProxyFailure) return renderFailure(exchange, thrown.error, NO_HEADERS);
+    onBug(thrown, exchange);
+    return renderFailure(exchange, proxyError("internal", String(thrown)), NO_HEADERS);
+  };
+  return {
+    start(received) {
+      const assembled = current();
+      const { exchange, problem } = acceptRequest(received, assembled?.isTrusted ?? trustNobody);
+      const generation = assembled?.snapshot.generation ?? 0;
+      if (assembled === undefined) {
+        const error = proxyError("not_serving", "no configuration was committed yet");
+        return { exchange, generation, answer: renderFailure(exchange, error, NO_HEADERS) };
+      }
+      if (problem !== undefined) {
+        const version = problem.kind === "upgrade_required" ? ["Sec-WebSocket-Version", "13"] : NO_HEADERS;
+        return { exchange, generation, answer: renderFailure(exchange, problem, version) };
+      }
+      try {
+        const answer = handle(assembled, exchange);
+        if (!(answer instanceof Promise)) return { exchange, generation, answer };
+        return { exchange, generation, answer: answer.catch((thrown: unknown) => fail(thrown, exchange)) };
+      } catch (thrown) {
+        return { exchange, generation, answer: fail(thrown, exchange) };
+      }
+    },
+    finish: record,
+    keepaliveSeconds: () =>
+      Math.ceil((current()?.snapshot.timeouts.keepalive ?? DEFAULT_KEEPALIVE_MS) / 1000),
+  };
+}
+
+const DEFAULT_KEEPALIVE_MS = 75_000;
+
+function trustNobody(): boolean {
+  return false;
+}
+
+function handle(assembled: Assembled, exchange: Exchange): Answer | Promise<Answer> {
+  const match = assembled.router.match(exchange);
+  switch (match.kind) {
+    case "found": {
+      const route = assembled.routes[match.index];
+      if (route === undefined) throw new Error(`No handler for route ${match.index}`);
+      exchange.trace.route = route.name;
+      return route.handler(exchange);
+    }
+    case "method-not-allowed": {
+      const error = proxyError(
+        "method_not_allowed",
+        `${exchange.method} is not among ${match.allowed.join(", ")}`,
+      );
+      return renderFailure(exchange, error, ["Allow", match.allowed.join(", ")]);
+    }
+    case "not-found":
+      return renderFailure(exchange, proxyError("no_route", "no route matches"), NO_HEADERS);
+  }
+}
+
+/** Sets what the log says about the failure and makes the answer; nobody else renders one. */
+function renderFailure(exchange: Exchange, error: ProxyError, extra: HeaderList): Answer {
+  const answer = renderError(error, exchange.headers, extra);
+  exchange.trace.cause = error.kind;
+  exchange.trace.detail = error.detail;
+  exchange.trace.status = answer.status;
+  // Nobody reads this answer, but Bun wants a status it can send.
+  return error.kind === "client_gone" ? { ...answer, status: 408 } : answer;
+}
