@@ -8,11 +8,11 @@ import {
   hire,
   isReady,
   type Member,
+  prepareMember,
   reconcileAll,
   retire,
   type Seat,
   type Supervisor,
-  tailorSnapshot,
 } from "./supervisor.ts";
 
 export interface Rollout {
@@ -38,7 +38,7 @@ export async function rollOut(supervisor: Supervisor, rollout: Rollout): Promise
   const participants = [...kept, ...added];
   for (const member of participants) member.isBusy = true;
   const outcomes = await Promise.all(
-    participants.map((member) => member.handle.prepare(tailorSnapshot(rollout.snapshot, member === owner))),
+    participants.map((member) => prepareMember(member, rollout.snapshot, member === owner)),
   );
   const problems = participants.flatMap((member, i) => describeProblem(member, outcomes[i]));
   if (supervisor.isStopping) problems.unshift("ophid is stopping");

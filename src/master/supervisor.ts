@@ -25,6 +25,8 @@ export interface Member {
   readonly handle: WorkerHandle;
   /** Which snapshot it runs, as `desiredState` writes it; "" for none yet. */
   applied: string;
+  /** Unix listeners it was ever told to prepare. */
+  readonly socketPaths: Set<string>;
   /** Somebody is in the middle of prepare and commit with it. */
   isBusy: boolean;
 }
@@ -91,7 +93,7 @@ export function hire(supervisor: Supervisor, index: number, maxHeaderBytes: numb
         member.handle.kill();
       },
     });
-    const member: Member = { handle, applied: "", isBusy: false };
+    const member: Member = { handle, applied: "", socketPaths: new Set(), isBusy: false };
     supervisor.members.add(member);
     return ok(member);
   } catch (error) {
@@ -105,10 +107,20 @@ export function desiredState(snapshot: Snapshot, isOwner: boolean): string {
   return `${snapshot.generation}${hasUnix ? "+unix" : ""}`;
 }
 
-/** A path has one listening socket, so only one worker gets the unix listeners. */
-export function tailorSnapshot(snapshot: Snapshot, isOwner: boolean): Snapshot {
-  if (isOwner) return snapshot;
-  return { ...snapshot, listeners: snapshot.listeners.filter((listener) => listener.kind !== "unix") };
+/** A path has one listening socket, so only the owner gets the unix listeners. */
+export function prepareMember(
+  member: Member,
+  snapshot: Snapshot,
+  isOwner: boolean,
+): Promise<Result<void, string>> {
+  if (isOwner) {
+    for (const listener of snapshot.listeners) {
+      if (listener.kind === "unix") member.socketPaths.add(listener.path);
+    }
+    return member.handle.prepare(snapshot);
+  }
+  const listeners = snapshot.listeners.filter((listener) => listener.kind !== "unix");
+  return member.handle.prepare({ ...snapshot, listeners });
 }
 
 /** Brings every seated worker to the committed snapshot; those in other hands come by later. */
@@ -155,7 +167,7 @@ async function catchUp(supervisor: Supervisor, member: Member): Promise<string |
     const isOwner = supervisor.owner === member;
     const desired = desiredState(snapshot, isOwner);
     if (member.applied === desired) return undefined;
-    const prepared = await member.handle.prepare(tailorSnapshot(snapshot, isOwner));
+    const prepared = await prepareMember(member, snapshot, isOwner);
     if (!isSeated(supervisor, member)) return undefined;
     if (!prepared.ok) return prepared.error;
     const current = supervisor.committed;
@@ -186,7 +198,7 @@ function onExit(supervisor: Supervisor, member: Member, how: string): void {
   // Before anyone gets the row: a killed worker leaves what it had in flight behind.
   supervisor.options.cells.zeroWorker(handle.row);
   setRowLimit(supervisor, -1);
-  removeLeftSockets(supervisor.committed, handle.pid);
+  removeLeftSockets(member);
   if (supervisor.owner === member) supervisor.owner = undefined;
   const seat = supervisor.seats.find((candidate) => candidate.member === member);
   if (seat === undefined) return;
@@ -225,10 +237,9 @@ function fill(supervisor: Supervisor, seat: Seat): void {
 }
 
 /** A worker that was killed while it prepared leaves the sockets it had bound but not put in place. */
-function removeLeftSockets(snapshot: Snapshot | undefined, pid: number): void {
-  for (const listener of snapshot?.listeners ?? []) {
-    if (listener.kind === "unix") rmSync(temporarySocketPath(listener.path, pid), { force: true });
-  }
+function removeLeftSockets(member: Member): void {
+  for (const path of member.socketPaths)
+    rmSync(temporarySocketPath(path, member.handle.pid), { force: true });
 }
 
 function freeRow(supervisor: Supervisor): number | undefined {
