@@ -155,6 +155,19 @@ describe("createWebSocketHandlers", () => {
     expect(told).toEqual(["close 1006"]);
   });
 
+  test("reads again from a paused client that is closed, so that it can be seen leaving", async () => {
+    const { client, half, socket, told } = await open("/");
+    socket.pause();
+    client.pause();
+    expect(half.isPaused).toBe(true);
+    fillQueue(client, half);
+    client.terminate();
+    expect(half.isPaused).toBe(false);
+    socket.end(Buffer.from([0x88, 0x80, 0, 0, 0, 0]));
+    await until("its close was read", () => told.length > 0);
+    expect(told).toEqual(["close 1005"]);
+  });
+
   test("drops what the tunnel sends after it closed", async () => {
     const { client, half, socket } = await open("/");
     socket.pause();
