@@ -4,6 +4,7 @@ import { type Context, Hono } from "hono";
 import type { Result } from "../lib/result.ts";
 import type { SnapshotDiff } from "../snapshot/diff.ts";
 import type { Snapshot } from "../snapshot/types.ts";
+import { summarize } from "./diff.ts";
 import { redactSnapshot } from "./redact.ts";
 import type { ReloadFailure } from "./reload.ts";
 import type { ReloadReport } from "./report.ts";
@@ -59,7 +60,7 @@ async function load(context: Context, control: AdminControl): Promise<Response> 
 
 async function tryOut(context: Context, control: AdminControl): Promise<Response> {
   const result = await control.dryRun();
-  if (result.ok) return context.json({ ok: true, difference: result.value });
+  if (result.ok) return context.json({ ok: true, difference: summarize(result.value) });
   return context.json({ ok: false, ...result.error }, statusOf(result.error.kind));
 }
 

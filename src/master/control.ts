@@ -4,9 +4,10 @@ import type { Logger } from "../lib/logger.ts";
 import { err } from "../lib/result.ts";
 import type { AdminControl } from "./admin.ts";
 import type { Cleanup } from "./cleanup.ts";
+import { describeDifference } from "./diff.ts";
 import { dryRun, type Reloader, reload, removeSocketFiles } from "./reload.ts";
 import { createReloadQueue } from "./reload-queue.ts";
-import { describeDifference, type ReloadReport, toReloadReport } from "./report.ts";
+import { type ReloadReport, toReloadReport } from "./report.ts";
 import type { SignalOrders } from "./signals.ts";
 import {
   type Phase,
@@ -25,6 +26,8 @@ export interface Control {
   readonly configPath: string;
   readonly log: Logger;
   readonly reloader: Reloader;
+  /** Opens the master's own log anew. */
+  readonly reopenOwnLog: () => void;
   readonly startedAt: number;
   phase: Phase;
   loadedAt: string | undefined;
@@ -32,7 +35,7 @@ export interface Control {
 }
 
 export function createControl(
-  parts: Pick<Control, "version" | "home" | "configPath" | "log" | "reloader">,
+  parts: Pick<Control, "version" | "home" | "configPath" | "log" | "reloader" | "reopenOwnLog">,
 ): Control {
   return { ...parts, startedAt: Date.now(), phase: "starting", loadedAt: undefined, lastReload: undefined };
 }
@@ -102,6 +105,7 @@ async function stop(control: Control, drainMs: number, cleanup: Cleanup): Promis
 }
 
 function reopenLogs(control: Control): void {
+  control.reopenOwnLog();
   for (const member of control.reloader.supervisor.members) member.handle.reopenLogs();
 }
 

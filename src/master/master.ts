@@ -27,6 +27,8 @@ export interface MasterOptions {
   readonly configPath: string;
   readonly load: ConfigLoader;
   readonly log: Logger;
+  /** Opens whatever `log` writes to anew, on SIGUSR1. */
+  readonly reopenLog?: () => void;
   /** argv of a worker; this program with `__worker` unless said otherwise. */
   readonly workerCommand?: readonly string[];
 }
@@ -118,7 +120,8 @@ function openControl(
   });
   const reloader = createReloader(startingWith(loaded, options.load), supervisor);
   const { version, configPath, log } = options;
-  return ok(createControl({ version, home: home.path, configPath, log, reloader }));
+  const reopenOwnLog = options.reopenLog ?? (() => undefined);
+  return ok(createControl({ version, home: home.path, configPath, log, reloader, reopenOwnLog }));
 }
 
 /** The file of cells cannot grow later: room for what `workers = "auto"` may ask for on this machine. */

@@ -23,7 +23,14 @@ async function runMaster(home: string): Promise<number> {
     const settings = JSON.parse(readFileSync(join(home, "test.json"), "utf8")) as TestSettings;
     return settings.broken === undefined ? ok(toLoadedConfig(settings)) : err(settings.broken);
   };
-  const master = await startMaster({ home, version: "test", configPath: join(home, "test.json"), load, log });
+  const master = await startMaster({
+    home,
+    version: "test",
+    configPath: join(home, "test.json"),
+    load,
+    log,
+    reopenLog: () => log.info("own log reopened"),
+  });
   if (!master.ok) {
     console.log(`failed ${master.error.exitCode} ${master.error.message}`);
     return master.error.exitCode;

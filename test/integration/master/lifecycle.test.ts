@@ -217,7 +217,7 @@ describe("stop", () => {
     expect(await master.exited).toBe(0);
   });
 
-  test("SIGUSR1 reopens the logs of every worker", async () => {
+  test("SIGUSR1 reopens the logs of the master and every worker", async () => {
     const master = await harness.start({ workers: 2 });
     process.kill(master.pid, "SIGUSR1");
     const reopened = await until("both have reopened", () => {
@@ -225,5 +225,6 @@ describe("stop", () => {
       return text.length >= 4 ? text : undefined;
     });
     expect(reopened.trim().split("\n").sort()).toEqual(["0", "1"]);
+    await until("so has the master", () => master.output().includes("own log reopened"));
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { describeDifference, toReloadReport } from "../../../src/master/report.ts";
+import { describeDifference } from "../../../src/master/diff.ts";
+import { toReloadReport } from "../../../src/master/report.ts";
 
 const none = {
   listenersAdded: [],
