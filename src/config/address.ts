@@ -34,7 +34,7 @@ export function parseListener(text: string): Result<Listener, Complaint> {
   if (scheme !== undefined && scheme !== "http" && scheme !== "https") return unknownScheme();
   const defaultPort = scheme === undefined ? undefined : scheme === "http" ? 80 : 443;
   const authority = scheme === undefined ? rest : rest.replace(/\/$/, "");
-  if (authority.startsWith(":")) {
+  if (/^:[^:]*$/.test(authority)) {
     const port = parseAuthority(`localhost${authority}`)?.port;
     return port === undefined ? badPort() : ok({ kind: "tcp", hostname: ALL_ADDRESSES, port });
   }

@@ -15,6 +15,9 @@ export interface Located<T> {
   readonly path: Path;
 }
 
+/** How ":80" is opened: dual-stack. */
+const ALL = "::";
+
 export function checkRoutes(routes: readonly Located<Route>[]): Diagnostic[] {
   return [...checkNames(routes), ...checkReach(routes), ...checkCounts(routes)];
 }
@@ -24,10 +27,8 @@ export function checkListeners(listeners: readonly Located<Listener>[]): Diagnos
   for (const [index, later] of listeners.entries()) {
     const earlier = listeners.slice(0, index).find(({ value }) => collides(value, later.value));
     if (earlier === undefined) continue;
-    const hint =
-      later.value.kind === "tcp" && later.value.hostname !== hostnameOf(earlier.value)
-        ? 'An address such as ":80" stands for all IPv4 and IPv6 addresses'
-        : undefined;
+    const isAll = hostnameOf(earlier.value) === ALL || hostnameOf(later.value) === ALL;
+    const hint = isAll ? 'An address such as ":80" stands for all IPv4 and IPv6 addresses' : undefined;
     found.push(conflict(later, `it is the address of ${earlier.document.describe(earlier.path)} too`, hint));
   }
   return found;
@@ -46,7 +47,7 @@ function collides(a: Listener, b: Listener): boolean {
 
 /** `::` is opened dual-stack, so it takes IPv4 too. The kernel would not complain: sockets share ports (SO_REUSEPORT). */
 function covers(wide: string, narrow: string): boolean {
-  if (wide === narrow || wide === "::") return true;
+  if (wide === narrow || wide === ALL) return true;
   if (wide === "0.0.0.0") return isIpv4(narrow) || narrow === "localhost";
   return wide === "localhost" && (narrow === "127.0.0.1" || narrow === "::1");
 }

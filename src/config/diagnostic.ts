@@ -1,6 +1,6 @@
 /** Diagnostic: one thing wrong with a configuration, where it stands and what was expected instead. */
 
-import { type Path, type Tree, valueAt } from "./path.ts";
+import { type Path, quote, type Tree, valueAt } from "./path.ts";
 import type { Position } from "./positions.ts";
 
 export type DiagnosticKind =
@@ -43,13 +43,14 @@ export interface Document {
 export interface Flaw {
   readonly kind: DiagnosticKind;
   readonly path: Path;
+  /** What the position points at; the value unless told. */
+  readonly part?: "key" | "value" | undefined;
   /** Completes "Cannot read <path>: ". Must not quote the value: `found` does. */
   readonly state: string;
   readonly expected?: string | undefined;
   readonly hint?: string | undefined;
 }
 
-const MAX_FOUND_CHARS = 80;
 const MAX_FOUND_ITEMS = 8;
 
 const VERB = {
@@ -64,7 +65,7 @@ const VERB = {
 
 export function createDiagnostic(document: Document, flaw: Flaw): Diagnostic {
   const path = settlePath(document.raw, flaw.path);
-  const isKey = flaw.kind === "unknown-key" || flaw.kind === "unavailable";
+  const isKey = flaw.kind === "unknown-key" || flaw.kind === "unavailable" || flaw.part === "key";
   const { line, column } = document.locate(path, isKey ? "key" : "value");
   const raw = valueAt(document.raw, path);
   // A hint may spell out the value that was read, which is a secret when a reference stands in the file.
@@ -80,7 +81,7 @@ export function createDiagnostic(document: Document, flaw: Flaw): Diagnostic {
       flaw.kind === "unavailable"
         ? `${name}: ${flaw.state}`
         : `Cannot ${VERB[flaw.kind]} ${name}: ${flaw.state}`,
-    found: flaw.kind === "unknown-key" ? JSON.stringify(path.at(-1)) : describeFound(raw),
+    found: flaw.kind === "unknown-key" ? quote(String(path.at(-1))) : describeFound(raw),
     expected: flaw.expected,
     hint: isReplaced ? undefined : flaw.hint,
   };
@@ -101,40 +102,28 @@ export function fileDiagnostic(file: string, message: string, hint?: string): Di
   };
 }
 
-/** A value in one short printable line; undefined where there is nothing. */
+/** A value in one short printable line; undefined where the message says enough. */
 export function describeFound(value: unknown): string | undefined {
-  if (value === undefined) return undefined;
   if (typeof value === "string") return quote(value);
-  if (value instanceof Date) return "a date or time";
-  if (Array.isArray(value)) return describeList(value);
-  if (typeof value === "object") return "a table";
-  return String(value);
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  // No bigint: the parser has cut it to 64 bits, so its digits are not those in the file.
+  return Array.isArray(value) ? describeList(value) : undefined;
 }
 
 /** "a string", "a number", …: completes "it is ". */
 export function describeType(value: unknown): string {
   if (value === undefined) return "missing";
-  if (typeof value === "bigint" || typeof value === "number") return "a number";
+  if (typeof value === "bigint") return "a number beyond 2^53";
+  if (typeof value === "number") return "a number";
   if (typeof value === "string") return "a string";
   if (typeof value === "boolean") return "true or false";
   if (value instanceof Date) return "a date or time";
   return Array.isArray(value) ? "a list" : "a table";
 }
 
-function describeList(items: readonly unknown[]): string {
-  if (items.length === 0) return "an empty list";
-  const isFlat = items.length <= MAX_FOUND_ITEMS && items.every((item) => typeof item === "string");
-  return isFlat ? `[${items.map((item) => quote(item)).join(", ")}]` : "a list";
-}
-
-function quote(text: string): string {
-  const short = text.length > MAX_FOUND_CHARS ? `${text.slice(0, MAX_FOUND_CHARS)}…` : text;
-  // Control, format and bidirectional characters could rewrite the terminal line that shows them.
-  return JSON.stringify(short).replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069\u200b-\u200f]/g, escapeChar);
-}
-
-function escapeChar(char: string): string {
-  return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+function describeList(items: readonly unknown[]): string | undefined {
+  const isShort = items.length <= MAX_FOUND_ITEMS && items.every((item) => typeof item === "string");
+  return isShort ? `[${items.map((item) => quote(item)).join(", ")}]` : undefined;
 }
 
 /** Where one value may stand for a list, its "[0]" exists in no file: leave it out. */

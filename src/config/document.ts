@@ -6,7 +6,12 @@ import { formatPath } from "./path.ts";
 import { locate, scanPositions } from "./positions.ts";
 import { parseToml } from "./toml.ts";
 
-export function parseDocument(file: string, text: string): Result<Document, Diagnostic> {
+export interface TomlDocument extends Document {
+  /** False spares looking through every value of a large file. */
+  readonly hasReferences: boolean;
+}
+
+export function parseDocument(file: string, text: string): Result<TomlDocument, Diagnostic> {
   const parsed = parseToml(text);
   if (!parsed.ok) {
     const { line, column, state } = parsed.error;
@@ -28,5 +33,7 @@ export function parseDocument(file: string, text: string): Result<Document, Diag
     raw: parsed.value,
     locate: (path, part) => locate(positions, path, part),
     describe: formatPath,
+    // The text of a value may be escaped ("\\u0024{"): only a file without the character is sure.
+    hasReferences: text.includes("$") || text.includes("\\"),
   });
 }

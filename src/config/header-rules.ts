@@ -38,8 +38,8 @@ const OWNED: ReadonlyMap<string, string> = new Map([
 export function fieldTable(direction: Direction) {
   return leaf<readonly Field[]>((input) =>
     readEntries(input, (name, value) => {
-      const parsedName = parseRuleName(name, direction);
-      if (!parsedName.ok) return err({ ...parsedName.error, expected: NAME_EXPECTED });
+      const refused = refuseName(name, direction);
+      if (refused !== undefined) return err({ ...refused, part: "key" });
       const parsedValue = readText(value, VALUE_EXPECTED, parseValue);
       return parsedValue.ok ? ok([name, parsedValue.value]) : parsedValue;
     }),
@@ -55,9 +55,12 @@ export function nameList(direction: Direction) {
     const names: string[] = [];
     const refusals: Refusal[] = [];
     for (const [index, item] of input.slice(0, MAX_FIELDS).entries()) {
-      const result = readText(item, NAME_EXPECTED, (name) => parseRuleName(name, direction));
-      if (result.ok) names.push(result.value);
-      else refusals.push({ ...result.error, path: [index] });
+      const refused =
+        typeof item === "string"
+          ? refuseName(item, direction)
+          : { state: `it is ${describeType(item)}`, expected: NAME_EXPECTED };
+      if (refused === undefined) names.push(item);
+      else refusals.push({ ...refused, path: [index] });
     }
     if (input.length > MAX_FIELDS) refusals.push(tooMany());
     return refusals.length === 0 ? ok(names) : err(refusals);
@@ -68,7 +71,8 @@ export function nameList(direction: Direction) {
 export function fieldMatchers() {
   return leaf<readonly Field[]>((input) =>
     readEntries(input, (name, value) => {
-      if (!isToken(name)) return err({ state: "it is not a field name", expected: NAME_EXPECTED });
+      if (!isToken(name))
+        return err({ state: "it is not a field name", expected: NAME_EXPECTED, part: "key" });
       if (name.toLowerCase() === "host") {
         return err({
           state: "the host has its own matcher",
@@ -101,23 +105,25 @@ export function parseValue(value: string): Result<string, Complaint> {
   return isClean ? ok(value) : err({ state: "a field cannot carry it" });
 }
 
-function parseRuleName(name: string, direction: Direction): Result<string, Complaint> {
-  if (!isToken(name) || name.length > MAX_NAME_CHARS) return err({ state: "it is not a field name" });
-  const lower = name.toLowerCase();
-  const owned = OWNED.get(lower);
-  if (owned !== undefined) return err({ state: `rules cannot change this field: ${owned}` });
-  if (isHopByHop(lower))
-    return err({ state: "rules cannot change this field: it belongs to one connection" });
-  if (lower.startsWith("x-forwarded-")) {
-    return err({ state: "rules cannot change this field: the proxy sets it from trusted_proxies" });
+function refuseName(name: string, direction: Direction): Refusal | undefined {
+  if (!isToken(name) || name.length > MAX_NAME_CHARS) {
+    return { state: "it is not a field name", expected: NAME_EXPECTED };
   }
-  if (direction === "request" && lower === "host") {
-    return err({ state: "rules cannot change this field", hint: 'Use host_header = "…" on the route' });
-  }
-  if (direction === "request" && lower === "expect") {
-    return err({ state: "rules cannot change this field: the proxy answers it" });
-  }
-  return ok(name);
+  const owner = ownerOf(name.toLowerCase(), direction);
+  if (owner === undefined) return undefined;
+  const hint = owner === HOST ? 'Use host_header = "…" on the route' : undefined;
+  return { state: `rules cannot change this field: ${owner}`, expected: "another field", hint };
+}
+
+const HOST = "the endpoint needs exactly one";
+
+/** Why a field is not for rules to change. */
+function ownerOf(lower: string, direction: Direction): string | undefined {
+  if (isHopByHop(lower)) return "it belongs to one connection";
+  if (lower.startsWith("x-forwarded-")) return "the proxy sets it from trusted_proxies";
+  if (direction === "request" && lower === "host") return HOST;
+  if (direction === "request" && lower === "expect") return "the proxy answers it";
+  return OWNED.get(lower);
 }
 
 type Entry = (name: string, value: unknown) => Result<Field, Refusal>;
@@ -135,7 +141,12 @@ function readEntries(input: unknown, read: Entry): Result<readonly Field[], read
     const result = read(name, value);
     if (!result.ok) refusals.push({ ...result.error, path: [name, ...(result.error.path ?? [])] });
     else if (seen.has(result.value[0].toLowerCase())) {
-      refusals.push({ state: "the same name stands here twice", expected: "each name once", path: [name] });
+      refusals.push({
+        state: "the same name stands here twice",
+        expected: "each name once",
+        path: [name],
+        part: "key",
+      });
     } else {
       seen.add(result.value[0].toLowerCase());
       fields.push(result.value);

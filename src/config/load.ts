@@ -70,6 +70,7 @@ async function loadPart(path: string, context: Context): Promise<Result<Part, Di
   const parsed = parseDocument(path, text.value);
   if (!parsed.ok) return err([parsed.error]);
   const document = parsed.value;
+  if (!document.hasReferences) return ok({ document, tree: document.raw, flaws: [] });
   const files = new Map<string, Result<string, string>>();
   for (const reference of collectFileReferences(document.raw)) {
     const content = await context.files.readText(resolvePath(reference, context.paths), MAX_REFERENCED_BYTES);

@@ -5,9 +5,9 @@ import type { Listener } from "./address.ts";
 import { findUnavailable } from "./available.ts";
 import { checkListeners, checkRoutes, type Located } from "./check.ts";
 import { createDiagnostic, type Diagnostic, type Document, type Flaw, fileDiagnostic } from "./diagnostic.ts";
-import { formatPath, type Path, type Tree } from "./path.ts";
+import { formatPath, type Path, type Tree, valueAt } from "./path.ts";
 import { type PathBase, resolvePath } from "./file-path.ts";
-import { type Route, readRoute } from "./route.ts";
+import { type Route, readMiddleware, readRoute } from "./route.ts";
 import { type GeneralTable, generalSchema, type LimitsTable, limitsSchema } from "./schema-general.ts";
 import { type TimeoutsTable, timeoutsSchema } from "./schema-general.ts";
 import { adminSchema, tlsSchema } from "./schema-later.ts";
@@ -76,7 +76,7 @@ export function parseConfig(input: ParseInput): Result<ParsedConfig, Diagnostic[
   const main = createReport(input.main, diagnostics);
   main.flaws(findUnavailable(input.main.tree));
   const root = check(ROOT, input.main.tree, []);
-  if (!root.ok) main.flaws(root.error);
+  if (!root.ok) main.flaws(root.error.map(explainRoutes));
 
   const section = <S extends Schema>(schema: S, key: string, report = main, tree = input.main.tree) => {
     const result = check(schema, tree[key] ?? {}, [key]);
@@ -163,12 +163,13 @@ function readParts(input: ParseInput, main: Report, diagnostics: Diagnostic[]): 
   for (const part of input.includes) {
     const report = createReport(part, diagnostics);
     const shape = check(INCLUDE, part.tree, []);
-    if (!shape.ok) report.flaws(shape.error.map(explainInclude));
+    if (!shape.ok) report.flaws(shape.error.map(explainInclude).map(explainRoutes));
     report.flaws(findUnavailable({ routes: part.tree["routes"] }));
     routes.push(...readRoutes(part.tree, report));
     count += countRoutes(part.tree);
   }
-  if (count === 0 && input.main.tree["routes"] === undefined) {
+  const own = input.main.tree["routes"] ?? [];
+  if (count === 0 && Array.isArray(own)) {
     const hint = 'Add a [[routes]] table with target = "localhost:3000"';
     diagnostics.push(
       fileDiagnostic(input.main.document.file, "Cannot use the configuration: it has no routes", hint),
@@ -185,13 +186,13 @@ function readRoutes(tree: Tree, report: Report): Located<Route>[] {
   for (const [index, value] of tables.slice(0, MAX_ROUTES).entries()) {
     const path: Path = ["routes", index];
     const result = check(routeSchema, value, path);
-    if (!result.ok) {
-      report.flaws(result.error);
-      continue;
-    }
+    const middleware = readMiddleware(valueAt(value, ["middleware"]), path);
+    if (!result.ok) report.flaws(result.error);
+    if (!middleware.ok) report.flaws(middleware.error);
+    if (!result.ok) continue;
     const { line } = document.locate(path, "value");
     const source = line === 0 ? document.file : `${document.file}:${line}`;
-    const { route, flaws } = readRoute(result.value, path, source);
+    const { route, flaws } = readRoute(result.value, middleware.ok ? middleware.value : [], { path, source });
     report.flaws(flaws);
     if (route !== undefined) routes.push({ value: route, document, path });
   }
@@ -206,6 +207,12 @@ function countRoutes(tree: Tree): number {
 function explainInclude(flaw: Flaw): Flaw {
   if (flaw.kind !== "unknown-key" || !(String(flaw.path[0]) in ROOT_KEYS)) return flaw;
   return { ...flaw, state: "files in routes.d hold [[routes]] only", expected: undefined, hint: undefined };
+}
+
+/** One pair of brackets too few is the commonest slip. */
+function explainRoutes(flaw: Flaw): Flaw {
+  const isRoutes = flaw.kind === "value" && flaw.path.length === 1 && flaw.path[0] === "routes";
+  return isRoutes && flaw.hint === undefined ? { ...flaw, hint: "Begin each route with [[routes]]" } : flaw;
 }
 
 const ROOT_KEYS = { general: true, tls: true, timeouts: true, limits: true, admin: true } as const;

@@ -28,7 +28,7 @@ export interface PositionNode {
   readonly items: PositionNode[] | undefined;
 }
 
-/** Deeper nesting than this keeps the position of its outermost value; bounds the recursion. */
+/** Bounds the recursion: the scan ends at deeper nesting, which no setting has. */
 const MAX_DEPTH = 64;
 
 const OPEN_BRACKET = 0x5b;

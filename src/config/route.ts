@@ -1,17 +1,19 @@
 /** One route table to one route: which keys belong to its type, what it needs, what contradicts. */
 
 import { closest } from "../lib/did-you-mean.ts";
+import { err, ok, type Result } from "../lib/result.ts";
 import type { Field } from "./header-rules.ts";
 import { isIpv4 } from "../net/ip.ts";
 import type { Endpoint } from "./address.ts";
 import { MIDDLEWARE_LATER } from "./available.ts";
 import type { Flaw } from "./diagnostic.ts";
-import type { Path } from "./path.ts";
+import { type Path, valueAt } from "./path.ts";
 import { type Backend, readEndpoints } from "./route-endpoints.ts";
 import {
   type BackendTlsTable,
   type HeadersMiddleware,
   headersMiddlewareSchema,
+  MAX_MIDDLEWARE,
   type RouteTable,
 } from "./schema-route.ts";
 import { check } from "./schema-library.ts";
@@ -91,10 +93,19 @@ export interface ReadRoute {
   readonly flaws: readonly Flaw[];
 }
 
-/** `path` is where the table stands in its file. */
-export function readRoute(table: RouteTable, path: Path, source: string): ReadRoute {
+export interface RoutePlace {
+  /** Where the table stands in its file. */
+  readonly path: Path;
+  /** `file:line`. */
+  readonly source: string;
+}
+
+export function readRoute(
+  table: RouteTable,
+  middleware: readonly HeadersMiddleware[],
+  { path, source }: RoutePlace,
+): ReadRoute {
   const flaws: Flaw[] = [];
-  const middleware = readMiddleware(table, path, flaws);
   const type = table.type ?? "proxy";
   const misplaced = findMisplaced(table, type, path);
   flaws.push(...misplaced);
@@ -235,27 +246,33 @@ function findMisplaced(table: RouteTable, type: RouteType, path: Path): Flaw[] {
   return flaws;
 }
 
-function readMiddleware(table: RouteTable, path: Path, flaws: Flaw[]): HeadersMiddleware[] {
-  if (table.middleware === undefined) return [];
+/** Apart from the route's other keys, so that both report what is wrong with them. */
+export function readMiddleware(items: unknown, path: Path): Result<readonly HeadersMiddleware[], Flaw[]> {
+  if (!Array.isArray(items)) return ok([]);
   const found: HeadersMiddleware[] = [];
-  for (const [index, item] of table.middleware.entries()) {
+  const flaws: Flaw[] = [];
+  for (const [index, item] of items.slice(0, MAX_MIDDLEWARE).entries()) {
     const itemPath = [...path, "middleware", index];
-    const type = (item as { readonly type?: unknown } | null)?.type;
+    const type: unknown = valueAt(item, ["type"]);
     if (typeof type === "string" && MIDDLEWARE_LATER.includes(type)) continue;
     if (typeof type === "string" && type !== "headers") {
-      const near = closest(type, ["headers", ...MIDDLEWARE_LATER]);
-      flaws.push({
-        kind: "value",
-        path: [...itemPath, "type"],
-        state: "there is no such middleware",
-        expected: '"headers"',
-        hint: near === undefined ? undefined : `Did you mean "${near}"`,
-      });
+      flaws.push(unknownMiddleware(type, itemPath));
       continue;
     }
     const result = check(headersMiddlewareSchema, item, itemPath);
     if (result.ok) found.push(result.value);
     else flaws.push(...result.error);
   }
-  return found;
+  return flaws.length === 0 ? ok(found) : err(flaws);
+}
+
+function unknownMiddleware(type: string, path: Path): Flaw {
+  const near = closest(type, ["headers", ...MIDDLEWARE_LATER]);
+  return {
+    kind: "value",
+    path: [...path, "type"],
+    state: "there is no such middleware",
+    expected: '"headers"',
+    hint: near === undefined ? undefined : `Did you mean "${near}"`,
+  };
 }

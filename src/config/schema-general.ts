@@ -38,8 +38,8 @@ const workers = leaf<"auto" | number>((input) => {
 
 /** A path as written, or one of the words. */
 function logTarget(words: readonly string[]) {
-  const listed = words.map((word) => `"${word}"`).join(" or ");
-  return text(`a file path or ${listed}`, (value): Result<string, Complaint> => {
+  const listed = ["a file path", ...words.slice(0, -1).map((word) => `"${word}"`)].join(", ");
+  return text(`${listed} or "${words.at(-1)}"`, (value): Result<string, Complaint> => {
     if (words.includes(value)) return ok(value);
     if (value === "" || value.includes("\0")) return err({ state: "it is not a path" });
     if (value.endsWith("/")) return err({ state: "it is a folder" });

@@ -12,6 +12,8 @@ export interface Refusal {
   readonly expected: string;
   readonly hint?: string | undefined;
   readonly path?: Path;
+  /** "key" if the name is refused rather than what it stands for. */
+  readonly part?: "key" | "value";
 }
 
 export type Schema<T = unknown> = v.GenericSchema<unknown, T>;
@@ -33,7 +35,7 @@ export function leaf<T>(read: (input: unknown) => Result<T, Refusal | readonly R
           message: refusal.state,
           expected: refusal.expected,
           received: refusal.hint ?? "",
-          ...(refusal.path === undefined ? {} : { path: toIssuePath(refusal.path) }),
+          ...(refusal.path === undefined ? {} : { path: toIssuePath(refusal.path, refusal.part) }),
         });
       }
       return NEVER;
@@ -99,6 +101,7 @@ function toFlaws(issue: v.BaseIssue<unknown>, base: Path): Flaw[] {
     {
       kind: "value",
       path,
+      part: issue.path?.at(-1)?.origin === "key" ? "key" : "value",
       state: issue.message,
       expected: isLeaf ? (issue.expected ?? undefined) : undefined,
       hint: isLeaf && issue.received !== "" ? issue.received : undefined,
@@ -132,9 +135,12 @@ function isTable(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-function toIssuePath(path: Path): [v.IssuePathItem, ...v.IssuePathItem[]] | undefined {
+function toIssuePath(
+  path: Path,
+  origin: "key" | "value" = "value",
+): [v.IssuePathItem, ...v.IssuePathItem[]] | undefined {
   const [first, ...rest] = path.map(
-    (key): v.IssuePathItem => ({ type: "unknown", origin: "value", input: undefined, key, value: undefined }),
+    (key): v.IssuePathItem => ({ type: "unknown", origin, input: undefined, key, value: undefined }),
   );
   return first === undefined ? undefined : [first, ...rest];
 }

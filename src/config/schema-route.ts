@@ -32,7 +32,7 @@ export const MAX_WEIGHT = 1000;
 export const MAX_RESPOND_BYTES = 64 * 1024;
 const MAX_RESPONSE_BUFFER = 64 * 1024 ** 2;
 const MAX_METHODS = 32;
-const MAX_MIDDLEWARE = 64;
+export const MAX_MIDDLEWARE = 64;
 const MAX_ENDPOINTS_PER_ROUTE = 1024;
 
 const DAY_MS = 86_400_000;

@@ -21,8 +21,8 @@ export function parseToml(text: string): Result<Tree, SyntaxFlaw> {
 }
 
 function toFlaw(error: unknown, text: string): SyntaxFlaw {
-  // The package counts lines and columns from zero, runs past the end of a line by one or two and appends an
-  // excerpt of the file to its message.
+  // The package counts lines and columns from zero, but the columns of the first line from one, runs past the end
+  // of a line by one or two and appends an excerpt of the file to its message.
   const { line, col, message } = error as { line?: unknown; col?: unknown; message?: unknown };
   if (typeof line !== "number" || typeof col !== "number") {
     return { line: 1, column: 1, state: `the TOML parser failed: ${firstLine(String(message ?? error))}` };
@@ -30,7 +30,9 @@ function toFlaw(error: unknown, text: string): SyntaxFlaw {
   const source = (text.split("\n", line + 1)[line] ?? "").replace(/\r$/, "");
   const state = toSentence(String(message));
   const isTwice = state.includes("defined twice");
-  const column = isTwice ? source.length - source.trimStart().length : Math.min(col, source.length);
+  const column = isTwice
+    ? source.length - source.trimStart().length
+    : Math.min(line === 0 ? col - 1 : col, source.length);
   return { line: line + 1, column: column + 1, state };
 }
 
