@@ -4,10 +4,9 @@ import type { Logger } from "../lib/logger.ts";
 import { err } from "../lib/result.ts";
 import type { AdminControl } from "./admin.ts";
 import type { Cleanup } from "./cleanup.ts";
-import { describeDifference } from "./diff.ts";
 import { dryRun, type Reloader, reload, removeSocketFiles } from "./reload.ts";
 import { createReloadQueue } from "./reload-queue.ts";
-import { type ReloadReport, toReloadReport } from "./report.ts";
+import { describeDifference, type ReloadReport, toReloadReport } from "./report.ts";
 import type { SignalOrders } from "./signals.ts";
 import {
   type Phase,

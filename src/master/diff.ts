@@ -24,22 +24,3 @@ export function summarize(diff: SnapshotDiff): Difference {
     endpointsRemoved: diff.endpointsRemoved.length,
   };
 }
-
-/** "2 routes added, 1 route changed", or "no change". */
-export function describeDifference(difference: Difference): string {
-  const parts = [
-    countOf(difference.listenersAdded.length, "listener", "added"),
-    countOf(difference.listenersRemoved.length, "listener", "removed"),
-    countOf(difference.routesAdded, "route", "added"),
-    countOf(difference.routesRemoved, "route", "removed"),
-    countOf(difference.routesChanged, "route", "changed"),
-    countOf(difference.endpointsAdded, "endpoint", "added"),
-    countOf(difference.endpointsRemoved, "endpoint", "removed"),
-  ].filter((part) => part !== "");
-  return parts.length === 0 ? "no change" : parts.join(", ");
-}
-
-function countOf(count: number, noun: string, verb: string): string {
-  if (count === 0) return "";
-  return `${count} ${noun}${count === 1 ? "" : "s"} ${verb}`;
-}

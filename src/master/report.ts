@@ -32,3 +32,22 @@ export function toReloadReport(
   if (!result.ok) return { ok: false, ...base, ...result.error };
   return { ok: true, ...base, ...result.value, difference: summarize(result.value.difference) };
 }
+
+/** "2 routes added, 1 route changed", or "no change". */
+export function describeDifference(difference: Difference): string {
+  const parts = [
+    countOf(difference.listenersAdded.length, "listener", "added"),
+    countOf(difference.listenersRemoved.length, "listener", "removed"),
+    countOf(difference.routesAdded, "route", "added"),
+    countOf(difference.routesRemoved, "route", "removed"),
+    countOf(difference.routesChanged, "route", "changed"),
+    countOf(difference.endpointsAdded, "endpoint", "added"),
+    countOf(difference.endpointsRemoved, "endpoint", "removed"),
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "no change" : parts.join(", ");
+}
+
+function countOf(count: number, noun: string, verb: string): string {
+  if (count === 0) return "";
+  return `${count} ${noun}${count === 1 ? "" : "s"} ${verb}`;
+}

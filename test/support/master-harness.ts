@@ -1,6 +1,6 @@
 /** Real masters with real workers for the process tests; every process ends with the test. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AdminReply, askMaster } from "../../src/master/client.ts";
@@ -92,9 +92,18 @@ export function createHarness(): Harness {
         if (identity.pid > 0 && isStillRunning(identity)) process.kill(identity.pid, "SIGKILL");
       }
       await until("all processes are gone", () => processes.every((identity) => !isStillRunning(identity)));
+      for (const { pid } of processes) removeCellFiles(pid);
       for (const home of homes) rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** A master that was killed together with its workers leaves its shared file to the next start. */
+function removeCellFiles(pid: number): void {
+  for (const name of existsSync("/dev/shm") ? readdirSync("/dev/shm") : []) {
+    if (name.startsWith("ophid-") && name.includes(`-${pid}-`))
+      rmSync(join("/dev/shm", name), { force: true });
+  }
 }
 
 function toMaster(

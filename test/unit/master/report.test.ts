@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { describeDifference } from "../../../src/master/diff.ts";
-import { toReloadReport } from "../../../src/master/report.ts";
+import { describeDifference, toReloadReport } from "../../../src/master/report.ts";
 
 const none = {
   listenersAdded: [],
