@@ -1,7 +1,7 @@
 /** Reading of configuration files with limits: the file system as the loader sees it. */
 
 import { constants } from "node:fs";
-import { open, readdir } from "node:fs/promises";
+import { type FileHandle, open, readdir } from "node:fs/promises";
 import { err, ok, type Result } from "../lib/result.ts";
 
 /** Failures are clauses that complete "Cannot read …: ". */
@@ -10,6 +10,8 @@ export interface FileReader {
   /** Names of the entries of a folder; a folder that does not exist has none. */
   readonly listNames: (folder: string) => Promise<Result<readonly string[], string>>;
 }
+
+const MIN_BUFFER_BYTES = 4096;
 
 export const systemFiles: FileReader = { readText, listNames };
 
@@ -20,21 +22,35 @@ async function readText(path: string, maxBytes: number): Promise<Result<string, 
     try {
       const stats = await file.stat();
       if (!stats.isFile()) return err("it is not a regular file");
-      const bytes = new Uint8Array(maxBytes + 1);
-      let length = 0;
-      while (length < bytes.length) {
-        const { bytesRead } = await file.read(bytes, length, bytes.length - length, null);
-        if (bytesRead === 0) break;
-        length += bytesRead;
-      }
-      if (length > maxBytes) return err(`the file is larger than ${maxBytes} bytes`);
-      return decode(bytes.subarray(0, length));
+      const bytes = await readBytes(file, Math.min(stats.size, maxBytes) + 1, maxBytes);
+      return bytes === undefined ? err(`the file is larger than ${maxBytes} bytes`) : decode(bytes);
     } finally {
       await file.close();
     }
   } catch (error) {
     return err(describe(error));
   }
+}
+
+/** Undefined if there is more than the limit. The size is a guess: files in /proc have none and others grow. */
+async function readBytes(
+  file: FileHandle,
+  sizeGuess: number,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  let bytes = new Uint8Array(Math.max(sizeGuess, MIN_BUFFER_BYTES));
+  let length = 0;
+  while (length <= maxBytes) {
+    if (length === bytes.length) {
+      const larger = new Uint8Array(bytes.length * 2);
+      larger.set(bytes);
+      bytes = larger;
+    }
+    const { bytesRead } = await file.read(bytes, length, bytes.length - length, null);
+    if (bytesRead === 0) return bytes.subarray(0, length);
+    length += bytesRead;
+  }
+  return undefined;
 }
 
 async function listNames(folder: string): Promise<Result<readonly string[], string>> {

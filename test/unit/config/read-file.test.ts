@@ -20,11 +20,17 @@ describe("systemFiles", () => {
       ok: false,
       error: "the file is larger than 9 bytes",
     });
-    // A file without an end and without a size.
+    // Without an end.
     expect(await systemFiles.readText("/dev/zero", 9)).toEqual({
       ok: false,
       error: "it is not a regular file",
     });
+  });
+
+  test("reads files that claim to be empty", async () => {
+    const status = await systemFiles.readText("/proc/self/status", 65_536);
+    expect(status.ok && status.value.includes("Pid:")).toBe(true);
+    expect((await systemFiles.readText("/proc/self/status", 10)).ok).toBe(false);
   });
 
   test("drops a byte order mark and refuses what is not UTF-8", async () => {
