@@ -7,17 +7,27 @@ export interface Batch {
   readonly bytes: Uint8Array;
   /** Bytes already written. */
   offset: number;
-  /** True while another thread has it. */
-  inFlight: boolean;
+  /** Set while another thread has it. */
+  inFlight: InFlight | undefined;
+}
+
+interface InFlight {
+  /** Position of the descriptor before the write; undefined where the system does not tell. */
+  readonly positionBefore: string | undefined;
 }
 
 const NEWLINE = 0x0a;
 /** When a full pipe delays the exit of a process. */
 const EXIT_RETRIES = 5;
 const EXIT_RETRY_MS = 20;
+/** Longest wait at the exit for a write on another thread. */
+const EXIT_WAIT_MS = 500;
+const EXIT_POLL_MS = 2;
+/** The same where its end cannot be seen. */
+const EXIT_BLIND_WAIT_MS = 50;
 
 export function createBatch(lines: readonly string[]): Batch {
-  return { bytes: Buffer.from(lines.join(""), "utf8"), offset: 0, inFlight: false };
+  return { bytes: Buffer.from(lines.join(""), "utf8"), offset: 0, inFlight: undefined };
 }
 
 export function linesLeft(batch: Batch): number {
@@ -43,13 +53,35 @@ export function writeSome(target: Target, batch: Batch): Promise<string | undefi
   if (target.nonblocking) return writeSomeSync(target, batch);
   const length = lengthOfWrite(target, batch);
   return new Promise((resolve) => {
-    batch.inFlight = true;
+    batch.inFlight = { positionBefore: positionOf(target) };
     fs.write(target.fd, batch.bytes, batch.offset, length, null, (error, written) => {
-      batch.inFlight = false;
+      batch.inFlight = undefined;
       // The callback gets undefined instead of null in some versions of the runtime.
       resolve(error ? errorCode(error) : advance(batch, written, length));
     });
   });
+}
+
+/**
+ * Waits, without the event loop, for the write another thread is at. A process that exits at once loses it
+ * (measured: nothing of it was in the file); the descriptor's position moves when it is done.
+ */
+export function waitForWriteSync(target: Target, { positionBefore }: InFlight): void {
+  if (positionBefore === undefined) {
+    Bun.sleepSync(EXIT_BLIND_WAIT_MS);
+    return;
+  }
+  const deadline = performance.now() + EXIT_WAIT_MS;
+  while (positionOf(target) === positionBefore && performance.now() < deadline) Bun.sleepSync(EXIT_POLL_MS);
+}
+
+/** Linux only; 17 µs, once a batch. */
+function positionOf(target: Target): string | undefined {
+  try {
+    return /^pos:\t(\d+)/.exec(fs.readFileSync(`/proc/self/fdinfo/${target.fd}`, "latin1"))?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 /** For the exit of a process: waits a little for a full pipe, gives up on any other error. */

@@ -1,7 +1,15 @@
 /** Takes log lines from the request path and brings them to a file in batches, without ever waiting or throwing. */
 
 import { ok, type Result } from "../lib/result.ts";
-import { type Batch, createBatch, linesLeft, skipTornLine, writeAllSync, writeSome } from "./batch.ts";
+import {
+  type Batch,
+  createBatch,
+  linesLeft,
+  skipTornLine,
+  waitForWriteSync,
+  writeAllSync,
+  writeSome,
+} from "./batch.ts";
 import { closeTarget, isStream, openTarget, type Target } from "./target.ts";
 
 export interface SinkOptions {
@@ -41,11 +49,8 @@ export const MAX_PENDING_BYTES = 8 * 1024 * 1024;
 export const FLUSH_BYTES = 256 * 1024;
 export const FLUSH_MS = 200;
 const RETRY_MS = 1000;
-/** A full pipe usually has room again soon. */
 const RETRY_PIPE_MS = 20;
 const REPORT_EVERY_MS = 60_000;
-/** Time for a write on another thread to end when the process exits; the runtime offers no way to wait for it. */
-const EXIT_GRACE_MS = 20;
 /** How often close() tries again when a pipe is full: one second in all. */
 const CLOSE_TRIES = 50;
 
@@ -164,12 +169,9 @@ function drain(state: SinkState): Promise<void> {
 async function drainLoop(state: SinkState): Promise<void> {
   try {
     while (isDue(state)) {
-      state.batch ??= takeBatch(state);
+      state.batch ??= createBatch(takeLines(state));
       const failure = await writeSome(state.target, state.batch);
-      if (failure !== undefined) {
-        onFailure(state, failure);
-        break;
-      }
+      if (failure !== undefined) return onFailure(state, failure);
       if (state.batch.offset === state.batch.bytes.length) {
         state.batch = undefined;
         onWritten(state);
@@ -186,12 +188,12 @@ function isDue(state: SinkState): boolean {
   return state.lines.length > 0 && (state.flushWanted || state.linesBytes >= FLUSH_BYTES);
 }
 
-function takeBatch(state: SinkState): Batch {
-  const batch = createBatch(state.lines);
-  state.flushWanted = false;
+function takeLines(state: SinkState): readonly string[] {
+  const { lines } = state;
   state.lines = [];
   state.linesBytes = 0;
-  return batch;
+  state.flushWanted = false;
+  return lines;
 }
 
 function onFailure(state: SinkState, failure: string): void {
@@ -253,16 +255,15 @@ function reportDropped(state: SinkState, what: string): void {
 
 function discardPending(state: SinkState): void {
   drop(state, state.lines.length + (state.batch === undefined ? 0 : linesLeft(state.batch)));
-  state.lines = [];
-  state.linesBytes = 0;
   state.batch = undefined;
+  takeLines(state);
 }
 
 function flushSync(state: SinkState): void {
   if (state.closed || state.gone) return;
-  if (state.batch?.inFlight === true) Bun.sleepSync(EXIT_GRACE_MS);
+  if (state.batch?.inFlight !== undefined) waitForWriteSync(state.target, state.batch.inFlight);
   else if (state.batch !== undefined) writeAllSync(state.target, state.batch);
-  if (state.lines.length > 0) writeAllSync(state.target, takeBatch(state));
+  if (state.lines.length > 0) writeAllSync(state.target, createBatch(takeLines(state)));
 }
 
 async function reopen(state: SinkState): Promise<void> {

@@ -1,7 +1,7 @@
 /** A process that writes lines through a sink: `sink-writer.ts PATH MARK COUNT MODE [REPORTS]`. */
 
 import * as fs from "node:fs";
-import { createSink } from "../../../src/observe/sink.ts";
+import { createSink, MAX_PENDING_BYTES } from "../../../src/observe/sink.ts";
 
 const [path = "stdout", mark = "a", count = "1", mode = "close", reports = ""] = process.argv.slice(2);
 
@@ -20,7 +20,11 @@ for (let i = 0; i < Number(count); i++) {
   if (i % 500 === 499) await Bun.sleep(1);
 }
 
-if (mode === "exit") process.exit(0);
+if (mode === "exit-in-flight") {
+  await flush();
+  write(`${"y".repeat(MAX_PENDING_BYTES - 1)}\n`);
+}
+if (mode.startsWith("exit")) process.exit(0);
 if (mode === "rotate") {
   await flush();
   fs.renameSync(path, `${path}.1`);
