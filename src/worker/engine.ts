@@ -1,7 +1,7 @@
 /** The data plane of one worker: listeners, the current snapshot, and how both change without losing a request. */
 
 import type { Exchange } from "../exchange/exchange.ts";
-import { type Listener, startListener } from "../listener/serve.ts";
+import { type Listener, type ListenerOptions, startListener } from "../listener/serve.ts";
 import { createWebSocketHandlers, type WebSocketData, type WebSocketFront } from "../listener/websocket.ts";
 import { publishSocket, temporarySocketPath } from "../runtime/unix-socket.ts";
 import type { ListenerSpec, Snapshot } from "../snapshot/types.ts";
@@ -30,7 +30,10 @@ interface Candidate extends Prepared {
   readonly accessLog: PreparedLog;
 }
 
-export function createEngine(context: WorkerContext): Engine {
+/** Makes a listener of any kind of front; what goes through it is the same for all. */
+export type StartFront = (options: ListenerOptions) => Listener;
+
+export function createEngine(context: WorkerContext, startFront: StartFront = startListener): Engine {
   let current: Assembled | undefined;
   const listeners = new Map<string, Listener>();
   const upstream = createUpstreamContext(context);
@@ -57,7 +60,7 @@ export function createEngine(context: WorkerContext): Engine {
         for (const spec of snapshot.listeners) {
           if (!listeners.has(spec.key)) {
             started.push(
-              startListener({ spec, bindPath: bindPathOf(spec), pipeline, websocket: front.handlers }),
+              startFront({ spec, bindPath: bindPathOf(spec), pipeline, websocket: front.handlers }),
             );
           }
         }
