@@ -2,7 +2,7 @@
 
 import type { Answer, AnswerBody, Exchange } from "../exchange/exchange.ts";
 import { ProxyFailure } from "../exchange/error.ts";
-import type { HeaderList } from "../http/headers.ts";
+import { getHeader, type HeaderList } from "../http/headers.ts";
 
 /** Told about the end of an answer, so that idle timers and the log are right. */
 export interface ResponseEvents {
@@ -15,17 +15,41 @@ export interface ResponseEvents {
 export function toResponse(exchange: Exchange, answer: Answer, events: ResponseEvents): Response {
   const trace = exchange.trace;
   if (trace.status === 0) trace.status = answer.status;
-  const init = { status: answer.status, headers: toHeaders(answer.headers) };
+  const headers = toHeaders(answer.headers);
+  const init = { status: answer.status, headers };
   const body = answer.body;
   switch (body.kind) {
     case "bytes":
       trace.bytesOut = typeof body.bytes === "string" ? Buffer.byteLength(body.bytes) : body.bytes.length;
-      return finished(new Response(body.bytes, init), events);
+      return finished(
+        new Response(headers.has("content-type") ? body.bytes : toUntyped(body.bytes), init),
+        events,
+      );
     case "stream":
       return new Response(toStream(exchange, body, events), init);
     default:
+      // Without a length Bun would say that the body of a GET is empty.
+      if (exchange.method === "HEAD" && !hasLength(answer)) headers.set("transfer-encoding", "chunked");
       return finished(new Response(null, init), events);
   }
+}
+
+function hasLength({ status, headers }: Answer): boolean {
+  return status === 204 || status === 304 || getHeader(headers, "content-length") !== undefined;
+}
+
+/**
+ * Bun gives bytes without a type one of its own making, which changes what a browser does with them. A stream has
+ * none, and keeps its length too if it is closed at once and shorter than 256 bytes.
+ */
+function toUntyped(bytes: Uint8Array | string): ReadableStream<Uint8Array> | string {
+  if (bytes.length === 0) return "";
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(typeof bytes === "string" ? Buffer.from(bytes) : bytes);
+      controller.close();
+    },
+  });
 }
 
 function finished(response: Response, events: ResponseEvents): Response {

@@ -2,11 +2,15 @@
 
 import type { Answer, AnswerBody } from "../exchange/exchange.ts";
 import type { MutableHeaderList } from "../http/headers.ts";
-import { type Call, takePiece, takeWhole, toByteSource } from "./call.ts";
+import { abortCall, type Call, takePiece, takeWhole, toByteSource } from "./call.ts";
+import { READ_BUFFER_BYTES } from "./connection.ts";
 import type { ResponseHead } from "./response-head.ts";
 
-/** Bodies with a known length below this go out whole, in one write with their length. */
+/** Bodies below this go out whole, in one write with their length. From here on Bun would need 20 writes for that. */
 export const WHOLE_BODY_BYTES = 16 * 1024;
+
+/** Must not have a body (RFC 9110 15.3.6), yet has framing: what an endpoint sends all the same is dropped. */
+const RESET_CONTENT = 205;
 
 /**
  * - `now`: enough has arrived to answer.
@@ -16,7 +20,7 @@ export const WHOLE_BODY_BYTES = 16 * 1024;
 export type Readiness = "now" | "wait" | "head-only";
 
 export function answerReadiness(call: Call, head: ResponseHead, responseBuffer: number): Readiness {
-  if (call.ended) return "now";
+  if (call.ended || head.status === RESET_CONTENT) return "now";
   if (!isEventStream(head)) {
     if (head.length !== undefined && head.length < WHOLE_BODY_BYTES) return "wait";
     if (responseBuffer > 0 && (head.length ?? call.queuedBytes) <= responseBuffer) return "wait";
@@ -24,8 +28,12 @@ export function answerReadiness(call: Call, head: ResponseHead, responseBuffer: 
   return call.queuedBytes > 0 ? "now" : "head-only";
 }
 
-export function toAnswer(call: Call, head: ResponseHead): Answer {
-  return { status: head.status, headers: answerHeaders(head), body: answerBody(call, head) };
+export function toAnswer(call: Call, head: ResponseHead, responseBuffer: number): Answer {
+  return {
+    status: head.status,
+    headers: answerHeaders(call, head),
+    body: answerBody(call, head, responseBuffer),
+  };
 }
 
 /** Unbuffered and never idle: an event stream may be silent for hours. */
@@ -33,9 +41,9 @@ export function isEventStream(head: ResponseHead): boolean {
   return head.contentType?.toLowerCase().startsWith("text/event-stream") === true;
 }
 
-function answerHeaders(head: ResponseHead): MutableHeaderList {
-  // Where no body follows, the length is information about the body of another response and is kept.
-  if (head.framing.kind === "none" && head.length !== undefined && head.status !== 204 && head.length > 0) {
+function answerHeaders(call: Call, head: ResponseHead): MutableHeaderList {
+  // The length of a body that does not follow tells of the one a GET would get (RFC 9110 8.6).
+  if (head.length !== undefined && (call.method === "HEAD" || head.status === 304)) {
     head.headers.push("Content-Length", String(head.length));
   }
   return head.headers;
@@ -43,9 +51,17 @@ function answerHeaders(head: ResponseHead): MutableHeaderList {
 
 const NO_BODY: AnswerBody = { kind: "none" };
 
-function answerBody(call: Call, head: ResponseHead): AnswerBody {
+function answerBody(call: Call, head: ResponseHead, responseBuffer: number): AnswerBody {
   if (head.framing.kind === "none") return NO_BODY;
-  if (call.ended) return call.queuedBytes === 0 ? EMPTY_BODY : { kind: "bytes", bytes: takeWhole(call) };
+  if (head.status === RESET_CONTENT) {
+    abortCall(call);
+    return NO_BODY;
+  }
+  if (call.ended && (call.queuedBytes < WHOLE_BODY_BYTES || call.queuedBytes <= responseBuffer)) {
+    return call.queuedBytes === 0 ? EMPTY_BODY : { kind: "bytes", bytes: takeWhole(call) };
+  }
+  // What was to be buffered turned out too large: from here on no more than for any stream.
+  call.bufferLimit = READ_BUFFER_BYTES;
   return { kind: "stream", first: takePiece(call), rest: toByteSource(call) };
 }
 

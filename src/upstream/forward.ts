@@ -2,12 +2,12 @@
 
 import { NONE_TRIED } from "../balancer/pick.ts";
 import { decideRetry } from "../balancer/retry.ts";
-import { clientError, type ProxyError, ProxyFailure, proxyError } from "../exchange/error.ts";
+import { clientError, type ProxyError, ProxyFailure, proxyError, upstreamError } from "../exchange/error.ts";
 import type { Answer, Exchange, Handler } from "../exchange/exchange.ts";
 import { isIdempotent } from "../http/method.ts";
 import { rewriteTarget } from "../http/path.ts";
-import type { Call } from "./call.ts";
-import { type Connection, destroyConnection } from "./connection.ts";
+import { type Call, failCall } from "./call.ts";
+import { type Connection, destroyConnection, READ_BUFFER_BYTES } from "./connection.ts";
 import { watch } from "./deadlines.ts";
 import { dial } from "./dial.ts";
 import { type Endpoint, FRESH_IDLE_MS, MAX_CONNECTIONS, takeIdle } from "./endpoint.ts";
@@ -18,6 +18,13 @@ import { type ForwardPlan, freeEndpoint, giveUp, RUN_EVENTS, type Run, watchClie
 import { startCall } from "./start-call.ts";
 
 export function createForward(plan: ForwardPlan): Handler {
+  if (plan.spec.websocket) return createSend(plan);
+  const send = createSend(plan);
+  // A route without WebSockets ignores Upgrade, as RFC 9110 7.8 allows.
+  return (exchange) => send(exchange.upgrade === undefined ? exchange : { ...exchange, upgrade: undefined });
+}
+
+function createSend(plan: ForwardPlan): Handler {
   return (exchange) => {
     const target = rewriteTarget({
       target: exchange.target,
@@ -112,7 +119,17 @@ function send(run: Run, endpoint: Endpoint, connection: Connection): void {
   const request = { method: exchange.method, upgrading, hasBody: run.body !== undefined };
   const call: Call<Run> = startCall(connection, request, run, RUN_EVENTS);
   run.call = call;
+  // Before the first byte: a read larger than the usual limit would pause a connection nobody resumes.
+  call.bufferLimit = Math.max(READ_BUFFER_BYTES, plan.spec.responseBuffer + 1);
   watch(plan.context.deadlines, call);
+  if (connection.closed) {
+    // The endpoint closed, or spoke out of turn, between the dial and now.
+    failCall(
+      call,
+      upstreamError("upstream_closed", `${connection.endpointName}: closed before the request`, "safe"),
+    );
+    return;
+  }
   const head = formatRequestHead(exchange, run.target, hostFor(exchange, plan, endpoint), plan.outbound);
   if (run.body === undefined) sendHead(connection, head);
   else sendWithBody(call, Buffer.from(head, "latin1"), run.body);

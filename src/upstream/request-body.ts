@@ -24,7 +24,7 @@ export interface ReplayableBody {
   complete: boolean;
   /** More was read than is kept: no replay. */
   overflown: boolean;
-  /** A read that was started and not waited for. */
+  /** The read under way, at most one: whoever sends the body, also for the second time, waits for the same piece. */
   reading: Promise<Uint8Array | undefined> | undefined;
 }
 
@@ -39,22 +39,29 @@ export function createReplayableBody(source: RequestBody): ReplayableBody {
 export async function sendWithBody(call: Call, head: Buffer, body: ReplayableBody): Promise<void> {
   try {
     const chunked = body.source.length === undefined;
+    if (body.overflown) {
+      failCall(call, proxyError("upstream_closed", "the request body is too long to be sent again"));
+      return;
+    }
     const replay = body.kept.slice();
-    let piece = replay.length > 0 ? replay.shift() : await firstPiece(body);
     let first = true;
     let sent = 0;
-    if (piece === undefined && !body.complete) {
-      await write(call, head);
-      first = false;
-      piece = await nextPiece(body);
+    let piece = replay.shift();
+    if (piece === undefined) {
+      const reading = nextPiece(body);
+      if (await isLate(reading)) {
+        await write(call, head);
+        first = false;
+      }
+      piece = await reading;
     }
     while (piece !== undefined && !call.finished) {
       sent += piece.length;
       const framed = chunked ? Buffer.from(piece.length.toString(16) + CRLF, "latin1") : undefined;
       await writePieces(call, first ? head : undefined, framed, piece);
       first = false;
-      if (sent === body.source.length) break;
-      piece = replay.length > 0 ? replay.shift() : await nextPiece(body);
+      if (sent === body.source.length || call.finished) break;
+      piece = replay.shift() ?? (await nextPiece(body));
     }
     if (call.finished) return;
     if (body.source.length !== undefined && sent !== body.source.length) {
@@ -77,31 +84,31 @@ function toError(thrown: unknown): ProxyError {
   return proxyError("client_gone", `cannot read the request body: ${String(thrown)}`);
 }
 
-/** The first piece if it comes at once or within a few milliseconds; undefined otherwise. */
-async function firstPiece(body: ReplayableBody): Promise<Uint8Array | undefined> {
-  const reading = readSource(body);
+/** True if nothing comes at once or within a few milliseconds. */
+async function isLate(reading: Promise<unknown>): Promise<boolean> {
   let timer: Timer | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), FIRST_PIECE_WAIT_MS);
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(true), FIRST_PIECE_WAIT_MS);
   });
-  const result = await Promise.race([reading, late]);
-  clearTimeout(timer);
-  if (result !== "late") return result;
-  body.reading = reading;
-  // The error, if any, is seen by whoever awaits the read next.
-  reading.catch(() => undefined);
-  return undefined;
+  try {
+    return await Promise.race([reading.then(() => false), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
+
+const NOTHING: Promise<undefined> = Promise.resolve(undefined);
 
 function nextPiece(body: ReplayableBody): Promise<Uint8Array | undefined> {
-  const reading = body.reading;
-  body.reading = undefined;
-  return reading ?? readSource(body);
+  if (body.complete) return NOTHING;
+  body.reading ??= readSource(body);
+  return body.reading;
 }
 
+/** A piece is either still being read or kept, never both: nobody gets it twice, nobody misses it. */
 async function readSource(body: ReplayableBody): Promise<Uint8Array | undefined> {
-  if (body.complete) return undefined;
   const piece = await body.source.read();
+  body.reading = undefined;
   if (piece === undefined) {
     body.complete = true;
     return undefined;

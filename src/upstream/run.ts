@@ -157,16 +157,16 @@ function onProgress(call: Call<Run>): void {
     return;
   }
   const responseBuffer = run.plan.spec.responseBuffer;
-  if (responseBuffer > call.bufferLimit) call.bufferLimit = responseBuffer + 1;
   switch (answerReadiness(call, head, responseBuffer)) {
     case "now":
-      answer(run, () => toAnswer(call, head));
+      answer(run, () => toAnswer(call, head, responseBuffer));
       return;
     case "wait":
       return;
     case "head-only":
       run.headTimer ??= setTimeout(() => {
-        if (!run.answered && call.failure === undefined) answer(run, () => toAnswer(call, head));
+        if (!run.answered && call.failure === undefined)
+          answer(run, () => toAnswer(call, head, responseBuffer));
       }, HEAD_WAIT_MS);
   }
 }

@@ -64,12 +64,13 @@ function callOf(connection: Connection): Call | undefined {
 function onData(connection: Connection, chunk: Buffer): void {
   const call = callOf(connection);
   if (call === undefined) return;
-  call.touched = true;
   const offset = call.head === undefined ? readHead(call, chunk) : 0;
   // Negative: the head is not complete, failed, or all bytes belonged to it.
   if (offset >= 0 && !call.finished) readBytes(call, call.partialHead ?? chunk, offset);
   call.partialHead = call.head === undefined ? call.partialHead : undefined;
+  // A head that comes byte by byte does not earn more time.
   if (call.head === undefined || call.failure !== undefined) return;
+  call.touched = true;
   wakeReader(call);
   if (call.queuedBytes >= call.bufferLimit && !call.finished) {
     call.waiting = "reader";
@@ -113,6 +114,8 @@ function readHead(call: Call, chunk: Buffer): number {
       return -1;
     }
     if (end < 0) {
+      // Something that speaks another protocol may never send the end of a head.
+      if (!startsLikeHttp(bytes, start)) return failProtocol(call, "not an HTTP/1 response");
       call.partialHead = start === 0 ? bytes : bytes.subarray(start);
       return -1;
     }
@@ -128,6 +131,13 @@ function readHead(call: Call, chunk: Buffer): number {
     call.informational += 1;
     if (call.informational > MAX_INFORMATIONAL) return failProtocol(call, "too many informational responses");
   }
+}
+
+const HTTP_1 = Buffer.from("HTTP/1.");
+
+function startsLikeHttp(bytes: Buffer, start: number): boolean {
+  const length = Math.min(HTTP_1.length, bytes.length - start);
+  return bytes.compare(HTTP_1, 0, length, start, start + length) === 0;
 }
 
 function failProtocol(call: Call, detail: string): number {
