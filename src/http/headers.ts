@@ -45,6 +45,9 @@ export function setHeader(headers: MutableHeaderList, name: string, value: strin
 }
 
 function isName(candidate: string | undefined, lowerName: string): boolean {
+  if (candidate === lowerName) return true;
   if (candidate === undefined || candidate.length !== lowerName.length) return false;
-  return candidate === lowerName || candidate.toLowerCase() === lowerName;
+  // Most names of equal length differ in their first letter, which saves the lower-case copy.
+  if ((candidate.charCodeAt(0) | 32) !== (lowerName.charCodeAt(0) | 32)) return false;
+  return candidate.toLowerCase() === lowerName;
 }

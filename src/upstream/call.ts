@@ -37,6 +37,8 @@ export interface Call<Owner = unknown> extends ConnectionUser, Timed {
   /** All of the request has been written. */
   requestSent: boolean;
   reader: Reader | undefined;
+  /** Told when nothing more will be queued. */
+  onSettled: ((failed: boolean) => void) | undefined;
   /** Set while the request pump waits for the kernel to take more. */
   onWritable: (() => void) | undefined;
   /** This is a WebSocket handshake: a 101 is an answer. */
@@ -62,7 +64,9 @@ export interface CallListener<Owner> {
 
 /** Ends a call whose answer nobody wants any more; the connection cannot be reused. */
 export function abortCall(call: Call): void {
-  if (!call.finished) finish(call, false);
+  if (call.finished) return;
+  finish(call, false);
+  wakeReader(call);
 }
 
 /** Ends a call with an error; its reader, if one waits, and its owner get to see it. */
@@ -111,7 +115,14 @@ export function takePiece(call: Call): Uint8Array | undefined {
 
 /** The rest of the body on demand; one read at a time. */
 export function toByteSource(call: Call): ByteSource {
-  return { read: () => readBody(call), cancel: () => abortCall(call) };
+  return {
+    read: () => readBody(call),
+    cancel: () => abortCall(call),
+    onSettled(listener) {
+      if (call.finished) listener(call.failure !== undefined);
+      else call.onSettled = listener;
+    },
+  };
 }
 
 function readBody(call: Call): Promise<Uint8Array | undefined> {
@@ -160,5 +171,6 @@ export function finish(call: Call, reusable: boolean): void {
   const onWritable = call.onWritable;
   call.onWritable = undefined;
   onWritable?.();
+  call.onSettled?.(call.failure !== undefined);
   call.listener.onFinished(call, reusable);
 }

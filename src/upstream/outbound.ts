@@ -92,20 +92,75 @@ function judge(name: string): number {
 }
 
 function forwardedLines(exchange: Exchange): string {
-  const headers = exchange.headers;
+  const { client, headers } = exchange;
+  if (client.trusted) return formatForwarded(exchange, receivedFields(headers));
+  const via = getHeader(headers, "via");
+  return via === undefined ? rememberedLines(exchange) : formatForwarded(exchange, NOTHING_RECEIVED);
+}
+
+const NOTHING_RECEIVED = {};
+
+interface Remembered {
+  readonly peer: string;
+  readonly authority: string;
+  readonly scheme: string;
+  readonly localPort: number;
+  readonly lines: string;
+}
+
+/** A power of two. A client's next request finds its lines here; another client may take the place. */
+const REMEMBERED_LINES = 256;
+const remembered: (Remembered | undefined)[] = new Array(REMEMBERED_LINES).fill(undefined);
+
+/** The lines for a client that is not trusted depend on little and are most of what is written. */
+function rememberedLines(exchange: Exchange): string {
+  const { authority, scheme, localPort } = exchange;
+  const peer = exchange.client.peer;
+  const place = placeOf(peer);
+  const found = remembered[place];
+  if (
+    found !== undefined &&
+    found.peer === peer &&
+    found.authority === authority &&
+    found.scheme === scheme &&
+    found.localPort === localPort
+  ) {
+    return found.lines;
+  }
+  // Through bytes and back: one flat string instead of a rope that every request would flatten again.
+  const lines = Buffer.from(formatForwarded(exchange, NOTHING_RECEIVED), "latin1").toString("latin1");
+  remembered[place] = { peer, authority, scheme, localPort, lines };
+  return lines;
+}
+
+function placeOf(peer: string): number {
+  const end = peer.length;
+  const code =
+    end < 3 ? end : peer.charCodeAt(end - 1) + peer.charCodeAt(end - 2) * 7 + peer.charCodeAt(end - 3) * 49;
+  return code & (REMEMBERED_LINES - 1);
+}
+
+interface ReceivedFields {
+  readonly forwardedFor?: string | undefined;
+  readonly proto?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+}
+
+function formatForwarded(exchange: Exchange, received: ReceivedFields): string {
   const { client, scheme, authority, localPort } = exchange;
-  const own = { peer: client.peer, trusted: client.trusted, hops: client.hops, scheme, authority, localPort };
-  const fields = forwardedFields(client.trusted ? { ...own, ...receivedFields(headers) } : own);
+  const { peer, trusted, hops } = client;
+  const fields = forwardedFields({ ...received, peer, trusted, hops, scheme, authority, localPort });
   return (
     line("x-forwarded-for", fields.forwardedFor) +
     line("x-forwarded-proto", fields.proto) +
     line("x-forwarded-host", fields.host) +
     line("x-forwarded-port", fields.port) +
-    line("via", viaValue(getHeader(headers, "via"), "1.1"))
+    line("via", viaValue(getHeader(exchange.headers, "via"), "1.1"))
   );
 }
 
-function receivedFields(headers: HeaderList) {
+function receivedFields(headers: HeaderList): ReceivedFields {
   return {
     forwardedFor: getHeader(headers, "x-forwarded-for"),
     proto: getHeader(headers, "x-forwarded-proto"),

@@ -15,6 +15,9 @@ import { MAX_RESPONSE_HEAD_BYTES, parseResponseHead, type ResponseHead } from ".
 /** Informational responses (1xx) skipped before the final one; the front cannot send them. */
 export const MAX_INFORMATIONAL = 8;
 
+/** Chunks of one read that are queued as they are; more are joined, or tiny ones would cost many times their size. */
+const MAX_PIECES_PER_READ = 8;
+
 /** Attaches a new call to an idle connection. The caller writes the request afterwards. */
 export function startCall<Owner>(
   connection: Connection,
@@ -45,6 +48,7 @@ export function startCall<Owner>(
     failure: undefined,
     requestSent: !request.hasBody,
     reader: undefined,
+    onSettled: undefined,
     onWritable: undefined,
     upgrading: request.upgrading,
     leftover: undefined,
@@ -186,6 +190,8 @@ function readChunked(call: Call, bytes: Buffer, offset: number): void {
   if (call.decoder === undefined) return;
   const first = call.queue.length;
   const result = decodeChunked(call.decoder, bytes, offset, call.queue);
+  if (call.queue.length - first > MAX_PIECES_PER_READ)
+    call.queue.push(Buffer.concat(call.queue.splice(first)));
   for (let i = first; i < call.queue.length; i++) call.queuedBytes += (call.queue[i] as Uint8Array).length;
   if (result.kind === "end") endResponse(call, result.offset < bytes.length);
   else if (result.kind === "error") failProtocol(call, result.detail);
