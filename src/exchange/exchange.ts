@@ -50,6 +50,11 @@ export interface ByteSource {
   read(): Promise<Uint8Array | undefined>;
   /** No more bytes are wanted; must be safe to call twice and after the end. */
   cancel(): void;
+  /**
+   * Calls back once when no more bytes will come, read or not: from then on only the reader can be slow. `failed`
+   * means that the next reads, or those after what is queued, reject.
+   */
+  onSettled?(listener: (failed: boolean) => void): void;
 }
 
 export interface RequestBody extends ByteSource {

@@ -8,6 +8,8 @@ import { getHeader, type HeaderList } from "../http/headers.ts";
 export interface ResponseEvents {
   /** The last byte is about to be handed over: from here on the connection may idle out. */
   readonly onLastByte: () => void;
+  /** The answer waits for nobody but the client; `failed`: and what is left of it is worth nothing. */
+  readonly onSettled: (failed: boolean) => void;
   /** Exactly once. */
   readonly onDone: () => void;
 }
@@ -26,7 +28,7 @@ export function toResponse(exchange: Exchange, answer: Answer, events: ResponseE
         events,
       );
     case "stream":
-      return new Response(toStream(exchange, body, events), init);
+      return new Response(toStream(exchange, body, events, opening(headers, body)), init);
     default:
       // Without a length Bun would say that the body of a GET is empty.
       if (exchange.method === "HEAD" && !hasLength(answer)) headers.set("transfer-encoding", "chunked");
@@ -64,13 +66,33 @@ function toHeaders(list: HeaderList): Headers {
   return headers;
 }
 
+/** A comment, which readers of event streams skip. */
+const EVENT_STREAM_COMMENT = Buffer.from(":\n");
+
+/**
+ * Bun keeps the end of the head back until the first byte of the body (oven-sh/bun#33660), so a browser would not
+ * open an event stream before its first event. Nothing can be done about other answers.
+ */
+function opening(headers: Headers, body: StreamBody): Uint8Array | undefined {
+  if (body.first !== undefined) return body.first;
+  const isPlainEvents =
+    headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") === true &&
+    !headers.has("content-encoding");
+  return isPlainEvents ? EVENT_STREAM_COMMENT : undefined;
+}
+
 type StreamBody = Extract<AnswerBody, { kind: "stream" }>;
 
 /**
  * With the first piece enqueued in `start` Bun sends head and piece together; a piece that comes later
  * makes it write the head token by token, one system call each.
  */
-function toStream(exchange: Exchange, body: StreamBody, events: ResponseEvents): ReadableStream<Uint8Array> {
+function toStream(
+  exchange: Exchange,
+  body: StreamBody,
+  events: ResponseEvents,
+  first: Uint8Array | undefined,
+): ReadableStream<Uint8Array> {
   const { trace } = exchange;
   let done = false;
   const end = () => {
@@ -80,9 +102,12 @@ function toStream(exchange: Exchange, body: StreamBody, events: ResponseEvents):
   };
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      if (body.first === undefined) return;
-      trace.bytesOut += body.first.length;
-      controller.enqueue(body.first);
+      body.rest.onSettled?.((failed) => {
+        if (!done) events.onSettled(failed);
+      });
+      if (first === undefined) return;
+      trace.bytesOut += first.length;
+      controller.enqueue(first);
     },
     async pull(controller) {
       try {

@@ -17,4 +17,6 @@ export interface Pipeline {
   finish(exchange: Exchange): void;
   /** Idle time of keep-alive connections in seconds. */
   keepaliveSeconds(): number;
+  /** How long a client may leave the rest of an answer unread, in seconds. */
+  clientIdleSeconds(): number;
 }

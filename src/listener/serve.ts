@@ -14,6 +14,11 @@ import { createWebSocketData, type WebSocketData } from "./websocket.ts";
 /** Bun.serve's own limit is 128 MB; limits are the middleware's business. */
 const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
 
+/** Bun's idle timer goes no further. */
+const MAX_TIMEOUT_SECONDS = 255;
+/** For a client that does not even take the end of an answer that failed: an error on the stream alone would wait. */
+const CUT_SECONDS = 1;
+
 export interface Listener {
   readonly spec: ListenerSpec;
   /** "0.0.0.0:8080" or "unix:/path". */
@@ -84,10 +89,15 @@ function toAddress(
   return { unix: bindPath } as unknown as { hostname: string; port: number; reusePort: true };
 }
 
+function clientIdleSeconds({ pipeline }: Side): number {
+  return Math.min(pipeline.clientIdleSeconds(), MAX_TIMEOUT_SECONDS);
+}
+
 function toEvents(side: Side, request: Request, started: Started, onDone: () => void): ResponseEvents {
   let open = true;
   return {
     onLastByte: () => side.server.timeout(request, side.pipeline.keepaliveSeconds()),
+    onSettled: (failed) => side.server.timeout(request, failed ? CUT_SECONDS : clientIdleSeconds(side)),
     onDone() {
       if (!open) return;
       open = false;

@@ -49,10 +49,13 @@ export function createPipeline({ current, record, onBug }: PipelineOptions): Pip
     finish: record,
     keepaliveSeconds: () =>
       Math.ceil((current()?.snapshot.timeouts.keepalive ?? DEFAULT_KEEPALIVE_MS) / 1000),
+    clientIdleSeconds: () =>
+      Math.ceil((current()?.snapshot.timeouts.clientIdle ?? DEFAULT_CLIENT_IDLE_MS) / 1000),
   };
 }
 
 const DEFAULT_KEEPALIVE_MS = 75_000;
+const DEFAULT_CLIENT_IDLE_MS = 300_000;
 
 function trustNobody(): boolean {
   return false;

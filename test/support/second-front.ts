@@ -7,6 +7,7 @@ import type { Socket } from "bun";
 import { clientError, ProxyFailure } from "../../src/exchange/error.ts";
 import type { Answer, Exchange, RequestBody } from "../../src/exchange/exchange.ts";
 import { createTrace } from "../../src/exchange/trace.ts";
+import { getHeader } from "../../src/http/headers.ts";
 import { hasNoBody, reasonPhrase } from "../../src/http/status.ts";
 import type { Pipeline } from "../../src/listener/pipeline.ts";
 import type { Listener, ListenerOptions } from "../../src/listener/serve.ts";
@@ -169,11 +170,8 @@ function parseHead(text: string): Head | undefined {
 }
 
 function framingOf({ headers }: Head): number | "chunked" | "none" | undefined {
-  const valueOf = (name: string) => {
-    const at = headers.indexOf(name);
-    return at < 0 ? undefined : headers[at + 1];
-  };
-  const [length, coding] = [valueOf("content-length"), valueOf("transfer-encoding")];
+  const length = getHeader(headers, "content-length");
+  const coding = getHeader(headers, "transfer-encoding");
   if (coding !== undefined) return coding === "chunked" && length === undefined ? "chunked" : undefined;
   if (length === undefined || length === "0") return "none";
   return /^\d{1,15}$/.test(length) ? Number(length) : undefined;
@@ -218,7 +216,7 @@ async function send(link: Link, head: Head, exchange: Exchange, answer: Answer):
   const { trace } = exchange;
   if (trace.status === 0) trace.status = answer.status;
   const { body } = answer;
-  const close = head.minor === 0 || /\bclose\b/i.test(valueOf(head.headers, "connection") ?? "");
+  const close = head.minor === 0 || /\bclose\b/i.test(getHeader(head.headers, "connection") ?? "");
   const lines = [`HTTP/1.1 ${answer.status} ${reasonPhrase(answer.status)}`];
   for (let i = 0; i < answer.headers.length; i += 2)
     lines.push(`${answer.headers[i]}: ${answer.headers[i + 1]}`);
@@ -255,6 +253,10 @@ async function sendStream(
   body: Extract<Answer["body"], { kind: "stream" }>,
 ): Promise<boolean> {
   link.onGone = () => body.rest.cancel();
+  body.rest.onSettled?.((failed) => {
+    // A client that does not read would keep what is left of the answer for ever.
+    if (failed && link.onDrain !== undefined) link.socket.terminate();
+  });
   try {
     for (
       let piece = body.first ?? (await body.rest.read());
@@ -283,11 +285,6 @@ async function sendStream(
 
 function toHeadText(lines: readonly string[]): string {
   return `${lines.join("\r\n")}\r\n\r\n`;
-}
-
-function valueOf(headers: readonly string[], name: string): string | undefined {
-  const at = headers.indexOf(name);
-  return at < 0 ? undefined : headers[at + 1];
 }
 
 /** Resolves when the kernel has taken everything, or the client is gone. */
