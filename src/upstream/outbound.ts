@@ -20,6 +20,8 @@ const PASS = 0;
 const DROP = 1;
 /** Says who the client is: only from trusted peers. */
 const IDENTITY = 2;
+/** Max-Forwards: counted down for OPTIONS (RFC 9110 7.6.2), passed on for everything else. */
+const COUNTED = 3;
 
 /** Field names whose verdict is remembered; a bound, since clients choose names. */
 const MAX_REMEMBERED_NAMES = 4096;
@@ -30,6 +32,8 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   "content-length",
   // Bun has answered "100-continue" before the request is seen; forwarding it would ask twice.
   "expect",
+  // CGI programs read it as HTTP_PROXY and send their own requests wherever it says ("httpoxy").
+  "proxy",
   "via",
   "x-forwarded-for",
   "x-forwarded-proto",
@@ -73,7 +77,8 @@ export function formatRequestHead(
     if (verdict === DROP || (verdict === IDENTITY && !trusted)) continue;
     if (nominated.length > 0 && nominated.includes(name)) continue;
     if (rules.removed.size > 0 && rules.removed.has(name)) continue;
-    head += `${name}: ${headers[i + 1]}\r\n`;
+    const value = headers[i + 1] as string;
+    head += `${name}: ${verdict === COUNTED ? countDown(exchange.method, value) : value}\r\n`;
   }
   return `${head}${rules.lines}${forwardedLines(exchange)}${framingLines(exchange)}\r\n`;
 }
@@ -87,8 +92,13 @@ function judge(name: string): number {
   let verdict = PASS;
   if (OWN_FIELDS.has(name) || isHopByHop(name) || isIdentityAlias(name)) verdict = DROP;
   else if (isIdentityHeader(name)) verdict = IDENTITY;
+  else if (name === "max-forwards") verdict = COUNTED;
   if (verdicts.size < MAX_REMEMBERED_NAMES) verdicts.set(name, verdict);
   return verdict;
+}
+
+function countDown(method: string, value: string): string {
+  return method === "OPTIONS" && /^[1-9]\d{0,8}$/.test(value) ? String(Number(value) - 1) : value;
 }
 
 function forwardedLines(exchange: Exchange): string {
