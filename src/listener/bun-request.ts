@@ -5,7 +5,7 @@ import type { Received } from "../exchange/accept.ts";
 import { clientError, ProxyFailure } from "../exchange/error.ts";
 import type { RequestBody } from "../exchange/exchange.ts";
 import { createTrace, type Trace } from "../exchange/trace.ts";
-import type { MutableHeaderList } from "../http/headers.ts";
+import { getHeader, type MutableHeaderList } from "../http/headers.ts";
 import { normalizeIp } from "../net/ip.ts";
 
 /** What the listener adds to every request it hands over. */
@@ -65,12 +65,17 @@ function watchAbort(signal: AbortSignal, listener: () => void): void {
 
 function toBody(request: Request, headers: MutableHeaderList, trace: Trace): RequestBody | undefined {
   if (request.method === "GET" || request.method === "HEAD") return undefined;
-  const at = headers.indexOf("content-length");
-  const length = at < 0 ? undefined : Number(headers[at + 1]);
-  if (length === 0 || (length === undefined && !headers.includes("transfer-encoding"))) return undefined;
+  const length = toLength(getHeader(headers, "content-length"));
+  if (length === 0) return undefined;
+  if (length === undefined && getHeader(headers, "transfer-encoding") === undefined) return undefined;
   const stream = request.body;
   if (stream === null) return undefined;
   return toRequestBody(stream, length, trace);
+}
+
+/** Bun has checked that a repeated Content-Length has one value, and joins it: "5, 5". */
+function toLength(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number.parseInt(value, 10);
 }
 
 interface Reader {

@@ -4,7 +4,7 @@ import { acceptRequest } from "../exchange/accept.ts";
 import { type ProxyError, ProxyFailure, proxyError } from "../exchange/error.ts";
 import type { Answer, Exchange } from "../exchange/exchange.ts";
 import { renderError } from "../exchange/render.ts";
-import type { HeaderList } from "../http/headers.ts";
+import { getHeader, type HeaderList } from "../http/headers.ts";
 import type { Pipeline } from "../listener/pipeline.ts";
 import type { Assembled } from "./assemble.ts";
 
@@ -35,8 +35,7 @@ export function createPipeline({ current, record, onBug }: PipelineOptions): Pip
         return { exchange, generation, answer: renderFailure(exchange, error, NO_HEADERS) };
       }
       if (problem !== undefined) {
-        const version = problem.kind === "upgrade_required" ? ["Sec-WebSocket-Version", "13"] : NO_HEADERS;
-        return { exchange, generation, answer: renderFailure(exchange, problem, version) };
+        return { exchange, generation, answer: renderFailure(exchange, problem, fieldsFor(problem)) };
       }
       try {
         const answer = handle(assembled, exchange);
@@ -61,7 +60,23 @@ function trustNobody(): boolean {
   return false;
 }
 
+/** What is offered to everybody; routes may allow less. */
+const METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+
+/** Fields that the statuses of refusals require (RFC 9110 15.5.6, RFC 6455 4.4). */
+function fieldsFor({ kind }: ProxyError): HeaderList {
+  if (kind === "upgrade_required") return ["Sec-WebSocket-Version", "13"];
+  return kind === "method_not_allowed" ? ["Allow", METHODS] : NO_HEADERS;
+}
+
+/** RFC 9110 7.6.2: with Max-Forwards 0 the request is for this hop. */
+function isForThisHop({ method, headers }: Exchange): boolean {
+  return method === "OPTIONS" && getHeader(headers, "max-forwards") === "0";
+}
+
 function handle(assembled: Assembled, exchange: Exchange): Answer | Promise<Answer> {
+  if (isForThisHop(exchange))
+    return { status: 200, headers: ["Allow", METHODS], body: { kind: "bytes", bytes: "" } };
   const match = assembled.router.match(exchange);
   switch (match.kind) {
     case "found": {
