@@ -1,6 +1,7 @@
 /** One route as a file of routes.d: its name and its text. */
 
 import { createHash } from "node:crypto";
+import { parseHostPattern } from "../config/address.ts";
 
 export interface RouteDraft {
   readonly host: string;
@@ -24,8 +25,9 @@ const MAX_SLUG_CHARS = 100;
  * only harmless characters are left. Never starts with a dot: such files are not read.
  */
 export function routeFileName({ host, path, methods }: RouteDraft): string {
-  const match = JSON.stringify([host.toLowerCase(), path, [...methods].sort()]);
-  const slug = [host, path, ...methods]
+  const sorted = [...methods].sort();
+  const match = JSON.stringify([host.toLowerCase(), path, sorted]);
+  const slug = [host, path, ...sorted]
     .join("-")
     .toLowerCase()
     .replaceAll("*", "any")
@@ -57,12 +59,15 @@ export function formatRouteFile(draft: RouteDraft): string {
 
 /** A basic string (TOML 1.0). What was typed is meant as it is, so "${" is no reference to anything. */
 function tomlString(text: string): string {
-  return JSON.stringify(text.replaceAll("${", "$${")).replaceAll("\u007f", "\\u007f");
+  // A function, because "$$" in a replacement text is one dollar.
+  const literal = text.replaceAll("${", () => "$${");
+  return JSON.stringify(literal).replaceAll("\u007f", "\\u007f");
 }
 
 /** "api.example.com/v1/*" to its parts; without a path every path of the host is meant. */
 export function splitRouteName(word: string): { readonly host: string; readonly path: string | undefined } {
   const slash = word.indexOf("/");
-  if (slash < 0) return { host: word.toLowerCase(), path: undefined };
-  return { host: word.slice(0, slash).toLowerCase(), path: word.slice(slash) };
+  const host = slash < 0 ? word : word.slice(0, slash);
+  const pattern = parseHostPattern(host);
+  return { host: pattern.ok ? pattern.value : host, path: slash < 0 ? undefined : word.slice(slash) };
 }
