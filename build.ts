@@ -41,6 +41,11 @@ export async function buildBinary(input: BuildInput): Promise<void> {
     await Bun.build({
       entrypoints: [resolve(input.entry)],
       target: "bun",
+      // Bytecode saves parsing and splitting keeps each verb's and role's code apart until it is used: from start
+      // to the first served request it halves the time (292-323 to 78-96 ms, interleaved on a busy machine).
+      format: "esm",
+      bytecode: true,
+      splitting: true,
       // Identifiers stay and the map is embedded, so a stack trace names the function and the source line.
       minify: { whitespace: true, syntax: true, identifiers: false },
       sourcemap: "linked",
