@@ -36,6 +36,9 @@ export type StartFront = (options: ListenerOptions) => Listener;
 export function createEngine(context: WorkerContext, startFront: StartFront = startListener): Engine {
   let current: Assembled | undefined;
   const listeners = new Map<string, Listener>();
+  /** No longer wanted, but some requests are not finished. */
+  const leaving = new Set<Listener>();
+  let cutting = false;
   const upstream = createUpstreamContext(context);
   const recorder = createRecorder(context);
   const front = createWebSocketHandlers({
@@ -45,7 +48,11 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
   });
   const pipeline = createPipeline({
     current: () => current,
-    record: (exchange) => recorder.record(exchange),
+    record(exchange) {
+      // Who was cut off at the end of a drain did not leave by choice.
+      if (cutting && exchange.trace.cause === "client_gone") exchange.trace.cause = "not_serving";
+      recorder.record(exchange);
+    },
     onBug: (error, exchange) => reportBug(context, error, exchange),
   });
   const idleSweep = setInterval(() => sweepIdle(current), IDLE_SWEEP_MS);
@@ -80,7 +87,10 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
         publish(listener.spec);
         listeners.set(listener.spec.key, listener);
       }
-      stopUnused(listeners, assembled.snapshot);
+      for (const listener of takeUnused(listeners, assembled.snapshot)) {
+        leaving.add(listener);
+        void listener.stop().then(() => leaving.delete(listener));
+      }
       if (earlier !== undefined) letGo(earlier, assembled, front);
     },
     async discard(prepared) {
@@ -90,16 +100,18 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
     },
     async drain(deadlineMs) {
       const deadline = performance.now() + deadlineMs;
-      for (const listener of listeners.values()) void listener.stop();
+      const all = [...listeners.values(), ...leaving];
+      for (const listener of all) void listener.stop();
       front.registry.closeAll({ withinMs: deadlineMs * DRAIN_CLOSE_PART, random: Math.random });
-      while (totalInFlight(listeners) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
-      for (const listener of listeners.values()) listener.kill();
+      while (totalInFlight(all) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
+      cutting = true;
+      for (const listener of all) listener.kill();
       for (const endpoint of current?.endpoints.values() ?? []) closeIdle(endpoint);
       clearInterval(idleSweep);
       await recorder.close();
     },
     reopenLogs: () => recorder.reopen(),
-    status: () => toStatus(listeners, front),
+    status: () => toStatus([...listeners.values(), ...leaving], front),
   };
 }
 
@@ -140,13 +152,11 @@ function publish(spec: ListenerSpec): void {
   if (spec.kind === "unix") publishSocket(temporarySocketPath(spec.path, process.pid), spec.path);
 }
 
-function stopUnused(listeners: Map<string, Listener>, snapshot: Snapshot): void {
+function takeUnused(listeners: Map<string, Listener>, snapshot: Snapshot): Listener[] {
   const wanted = new Set(snapshot.listeners.map((spec) => spec.key));
-  for (const [key, listener] of listeners) {
-    if (wanted.has(key)) continue;
-    listeners.delete(key);
-    void listener.stop();
-  }
+  const unused = [...listeners.values()].filter((listener) => !wanted.has(listener.spec.key));
+  for (const listener of unused) listeners.delete(listener.spec.key);
+  return unused;
 }
 
 /** Endpoints nobody wants any more lose their idle connections, routes that are gone their WebSockets. */
@@ -169,17 +179,14 @@ function sweepIdle(current: Assembled | undefined): void {
   }
 }
 
-function totalInFlight(listeners: ReadonlyMap<string, Listener>): number {
-  let total = 0;
-  for (const listener of listeners.values()) total += listener.inFlight();
-  return total;
+function totalInFlight(listeners: readonly Listener[]): number {
+  return listeners.reduce((sum, listener) => sum + listener.inFlight(), 0);
 }
 
-function toStatus(listeners: ReadonlyMap<string, Listener>, front: WebSocketFront): WorkerStatus {
-  const all = [...listeners.values()];
+function toStatus(all: readonly Listener[], front: WebSocketFront): WorkerStatus {
   return {
     connections: all.reduce((sum, listener) => sum + listener.connections(), 0),
-    inFlight: totalInFlight(listeners),
+    inFlight: totalInFlight(all),
     websockets: front.registry.count(),
     listeners: all.map(({ spec, address }) => ({ key: spec.key, address })),
     rssBytes: process.memoryUsage.rss(),
