@@ -4,6 +4,7 @@ import type { Server, WebSocketHandler } from "bun";
 import type { Answer, AnswerBody } from "../exchange/exchange.ts";
 import { clientError } from "../exchange/error.ts";
 import { renderError } from "../exchange/render.ts";
+import { getHeader, type HeaderList } from "../http/headers.ts";
 import { createApp } from "../router/app.ts";
 import type { ListenerSpec } from "../snapshot/types.ts";
 import { toReceived } from "./bun-request.ts";
@@ -123,7 +124,7 @@ function toFinalResponse(
     onClosed: () => undefined,
   });
   body.ended.then(events.onDone);
-  if (server.upgrade(request, { headers: toPairs(headers), data })) {
+  if (server.upgrade(request, { headers: toHandshake(headers), data })) {
     started.exchange.trace.status = 101;
     return new Response(null);
   }
@@ -141,8 +142,10 @@ function abandon(
   return toResponse(started.exchange, renderError(error, started.exchange.headers), events);
 }
 
-function toPairs(headers: readonly string[]): [string, string][] {
+/** Left to itself Bun takes the first subprotocol offered; an empty one keeps it from that and is not sent. */
+function toHandshake(headers: HeaderList): [string, string][] {
   const pairs: [string, string][] = [];
   for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string]);
+  if (getHeader(headers, "sec-websocket-protocol") === undefined) pairs.push(["Sec-WebSocket-Protocol", ""]);
   return pairs;
 }
