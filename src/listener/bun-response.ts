@@ -81,6 +81,9 @@ function opening(headers: Headers, body: StreamBody): Uint8Array | undefined {
   return isPlainEvents ? EVENT_STREAM_COMMENT : undefined;
 }
 
+/** Pieces are read when they are wanted: one is up to 512 KiB, and a client that stops reading would hold one more. */
+const NOTHING_AHEAD = { highWaterMark: 0 } as const;
+
 type StreamBody = Extract<AnswerBody, { kind: "stream" }>;
 
 /**
@@ -100,38 +103,42 @@ function toStream(
     done = true;
     events.onDone();
   };
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      body.rest.onSettled?.((failed) => {
-        if (!done) events.onSettled(failed);
-      });
-      if (first === undefined) return;
-      trace.bytesOut += first.length;
-      controller.enqueue(first);
-    },
-    async pull(controller) {
-      try {
-        const piece = await body.rest.read();
-        if (done) return;
-        if (piece === undefined) {
-          events.onLastByte();
-          controller.close();
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        body.rest.onSettled?.((failed) => {
+          if (!done) events.onSettled(failed);
+        });
+        if (first === undefined) return;
+        trace.bytesOut += first.length;
+        controller.enqueue(first);
+      },
+      async pull(controller) {
+        try {
+          const piece = await body.rest.read();
+          if (done) return;
+          if (piece === undefined) {
+            events.onLastByte();
+            controller.close();
+            end();
+            return;
+          }
+          trace.bytesOut += piece.length;
+          controller.enqueue(piece);
+        } catch (thrown) {
+          // An error, not an end: the client sees an aborted body, never a clean one (RFC 9112 8).
+          if (trace.cause === "")
+            trace.cause = thrown instanceof ProxyFailure ? thrown.error.kind : "internal";
+          controller.error(thrown);
           end();
-          return;
         }
-        trace.bytesOut += piece.length;
-        controller.enqueue(piece);
-      } catch (thrown) {
-        // An error, not an end: the client sees an aborted body, never a clean one (RFC 9112 8).
-        if (trace.cause === "") trace.cause = thrown instanceof ProxyFailure ? thrown.error.kind : "internal";
-        controller.error(thrown);
+      },
+      cancel() {
+        body.rest.cancel();
+        if (!done && trace.cause === "") trace.cause = "client_gone";
         end();
-      }
+      },
     },
-    cancel() {
-      body.rest.cancel();
-      if (!done && trace.cause === "") trace.cause = "client_gone";
-      end();
-    },
-  });
+    NOTHING_AHEAD,
+  );
 }
