@@ -18,6 +18,12 @@ const PASSED_ON = [
   "RES_OPTIONS",
 ] as const;
 
+/**
+ * What the garbage collector believes the machine has. By default it lets a heap double before it collects all of
+ * it: 32 clients with 1 MiB bodies made 199 MiB resident, with this 126 MiB at the same time per request.
+ */
+const COLLECTOR_MEMORY_BYTES = 128 * 1024 * 1024;
+
 /** The request head limit is a start option of the runtime, so it travels in the environment. */
 export function workerEnv(
   environment: Readonly<Record<string, string | undefined>>,
@@ -30,6 +36,7 @@ export function workerEnv(
   }
   // Without it Bun.serve answers a thrown error with the source code around it.
   env["NODE_ENV"] = "production";
+  env["BUN_JSC_forceRAMSize"] = String(COLLECTOR_MEMORY_BYTES);
   env["BUN_OPTIONS"] = `--max-http-header-size=${Math.trunc(maxHeaderBytes)}`;
   return env;
 }

@@ -18,5 +18,6 @@ test("workerEnv passes on what the runtime needs and nothing else", () => {
     TZ: "UTC",
     NODE_ENV: "production",
     BUN_OPTIONS: "--max-http-header-size=32768",
+    BUN_JSC_forceRAMSize: "134217728",
   });
 });
