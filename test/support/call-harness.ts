@@ -75,7 +75,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     },
     drain() {
       room = Number.POSITIVE_INFINITY;
-      connection.pending.splice(0).forEach((bytes) => written.push(bytes));
+      written.push(...connection.pending.splice(0));
       connection.pendingBytes = 0;
       call.events.drain(connection);
     },
