@@ -43,12 +43,12 @@ export async function sendWithBody(call: Call, head: Buffer, body: ReplayableBod
       failCall(call, proxyError("upstream_closed", "the request body is too long to be sent again"));
       return;
     }
-    const replay = body.kept.slice();
+    const replay = createReplay(body);
     let first = true;
     let sent = 0;
-    let piece = replay.shift();
+    let piece = replay.kept.shift();
     if (piece === undefined) {
-      const reading = nextPiece(body);
+      const reading = readOn(body, replay);
       if (await isLate(reading)) {
         await write(call, head);
         first = false;
@@ -61,7 +61,7 @@ export async function sendWithBody(call: Call, head: Buffer, body: ReplayableBod
       await writePieces(call, first ? head : undefined, framed, piece);
       first = false;
       if (sent === body.source.length || call.finished) break;
-      piece = replay.shift() ?? (await nextPiece(body));
+      piece = replay.kept.shift() ?? (await readOn(body, replay));
     }
     if (call.finished) return;
     if (body.source.length !== undefined && sent !== body.source.length) {
@@ -95,6 +95,23 @@ async function isLate(reading: Promise<unknown>): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What one sender still has to send of what others have read before it. */
+interface Replay {
+  readonly kept: Uint8Array[];
+  /** The read that was under way when `kept` was copied: its piece follows, whoever else got it meanwhile. */
+  begun: Promise<Uint8Array | undefined> | undefined;
+}
+
+function createReplay(body: ReplayableBody): Replay {
+  return { kept: body.kept.slice(), begun: body.reading };
+}
+
+function readOn(body: ReplayableBody, replay: Replay): Promise<Uint8Array | undefined> {
+  const reading = replay.begun ?? nextPiece(body);
+  replay.begun = undefined;
+  return reading;
 }
 
 const NOTHING: Promise<undefined> = Promise.resolve(undefined);

@@ -141,6 +141,32 @@ describe("row 27: sending a body again", () => {
     expect(source.waiting()).toBe(0);
   });
 
+  test.each([
+    ["is kept", "two"],
+    ["is too long to be kept", "x".repeat(REPLAY_BYTES)],
+  ])("a piece that comes while the start is sent again, and %s, is not lost", async (_, piece) => {
+    const source = createFakeBody(undefined);
+    const body = createReplayableBody(source);
+    const first = createHarness({ hasBody: true });
+    source.push("one");
+    const started = sendWithBody(first.call, HEAD, body);
+    await until("it reads on", () => source.waiting() === 1);
+    abortCall(first.call);
+    const second = createHarness({ hasBody: true });
+    second.setRoom(0);
+    const again = sendWithBody(second.call, HEAD, body);
+    await until("the endpoint takes nothing", () => second.call.onWritable !== undefined);
+    source.push(piece);
+    await started;
+    source.push("six");
+    source.push(undefined);
+    second.drain();
+    await again;
+    const size = piece.length.toString(16);
+    const whole = `HEAD\r\n\r\n3\r\none\r\n${size}\r\n${piece}\r\n3\r\nsix\r\n0\r\n\r\n`;
+    expect(text(second) === whole).toBeTrue();
+  });
+
   test("row 28: a body that has outgrown what is kept is not sent without its start", async () => {
     const source = createFakeBody(REPLAY_BYTES + 3);
     const body = createReplayableBody(source);
