@@ -57,6 +57,15 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
   });
   const idleSweep = setInterval(() => sweepIdle(current), IDLE_SWEEP_MS);
   idleSweep.unref();
+  /**
+   * The kernel leads clients to a port from the moment it is bound, and a new worker has nothing else to answer
+   * them with. So its first snapshot serves at once; socket files, which others find by name, wait for the commit.
+   */
+  const begin = ({ assembled, started, accessLog }: Candidate) => {
+    current = assembled;
+    recorder.commit(accessLog);
+    for (const listener of started) if (!isUnix(listener)) listeners.set(listener.spec.key, listener);
+  };
 
   return {
     async prepare(snapshot) {
@@ -76,7 +85,9 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
         recorder.discard(accessLog);
         throw error;
       }
-      return { snapshot, assembled, started, accessLog } satisfies Candidate;
+      const candidate = { snapshot, assembled, started, accessLog } satisfies Candidate;
+      if (current === undefined) begin(candidate);
+      return candidate;
     },
     commit(prepared) {
       const { assembled, started, accessLog } = toCandidate(prepared);
@@ -91,12 +102,13 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
         leaving.add(listener);
         void listener.stop().then(() => leaving.delete(listener));
       }
-      if (earlier !== undefined) letGo(earlier, assembled, front);
+      if (earlier !== undefined && earlier !== assembled) letGo(earlier, assembled, front);
     },
     async discard(prepared) {
-      const { started, accessLog } = toCandidate(prepared);
-      for (const listener of started) listener.kill();
-      recorder.discard(accessLog);
+      const { assembled, started, accessLog } = toCandidate(prepared);
+      const begun = current === assembled;
+      for (const listener of started) if (!begun || isUnix(listener)) listener.kill();
+      if (!begun) recorder.discard(accessLog);
     },
     async drain(deadlineMs) {
       const deadline = performance.now() + deadlineMs;
@@ -142,6 +154,10 @@ function createUpstreamContext({ cells, row }: WorkerContext): UpstreamContext {
 /** Only `prepare` makes candidates, and the process side hands back what it was given. */
 function toCandidate(prepared: Prepared): Candidate {
   return prepared as Candidate;
+}
+
+function isUnix({ spec }: Listener): boolean {
+  return spec.kind === "unix";
 }
 
 function bindPathOf(spec: ListenerSpec): string {
