@@ -49,7 +49,13 @@ export const COMPARE_CASES: readonly CompareCase[] = [
   {
     name: "close",
     title: "62 bytes, a new connection each",
-    shape: { path: "/small", connections: 64, script: "load.lua", args: ["GET", "0", "close"] },
+    shape: {
+      path: "/small",
+      connections: 64,
+      script: "load.lua",
+      args: ["GET", "0", "close"],
+      mayClose: true,
+    },
     warmUp: 5000,
     limits: {},
   },

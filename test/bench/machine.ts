@@ -34,11 +34,11 @@ export function moveTo(core: number): void {
   if (!moved.success) throw new Error(`Cannot move to core ${core}: ${moved.stderr.toString().trim()}`);
 }
 
-/** Seconds each core was busy since boot. */
+/** Seconds a core was busy since boot, time the hypervisor gave to another machine included. */
 export function busySeconds(core: number): number {
   const line = new RegExp(`^cpu${core} (.+)$`, "m").exec(readFileSync("/proc/stat", "latin1"))?.[1] ?? "";
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = line.split(" ").map(Number);
-  return (user + nice + system + irq + softirq) / 100;
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line.split(" ").map(Number);
+  return (user + nice + system + irq + softirq + steal) / 100;
 }
 
 /** Ports the kernel calls free now; asked for together, so that they differ. */

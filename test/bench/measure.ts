@@ -17,10 +17,13 @@ export interface Sample {
   readonly residentMib: number;
   /** Part of the run the core of the load generator was busy: near 1 it may be what limits requests per second. */
   readonly loadCoreBusy: number;
+  /** Part of the run the proxy's core worked for somebody else: well above 0 the machine is not quiet enough. */
+  readonly foreignBusy: number;
 }
 
-/** nginx flushes its log once a second. */
+/** Longer than any of the proxies keeps lines before it writes them. */
 const LOG_TIMEOUT_MS = 5000;
+const SLICE_SECONDS = 1;
 const WARM_UP_SECONDS = 1;
 /** A proxy that needs longer than this for its warm-up is measured cold. */
 const MAX_WARM_UPS = 20;
@@ -33,9 +36,10 @@ export async function measureOnce(
 ): Promise<Sample> {
   const log = emptyLog(proxy.accessLog);
   const before = readTree(proxy.child.pid);
-  const busyBefore = busySeconds(lab.cores.load);
+  const busyBefore = { load: busySeconds(lab.cores.load), proxy: busySeconds(lab.cores.proxy) };
   const result = await runLoad(lab, proxy, shape, seconds);
-  const loadCoreBusy = (busySeconds(lab.cores.load) - busyBefore) / (result.requests / result.perSecond);
+  const elapsed = result.requests / result.perSecond;
+  const loadCoreBusy = (busySeconds(lab.cores.load) - busyBefore.load) / elapsed;
   // Its log lines belong to the request, so the clock stops when the last one is in the file.
   const logged = await waitUntil(() => countLines(log) >= result.requests, LOG_TIMEOUT_MS);
   const after = readTree(proxy.child.pid);
@@ -45,8 +49,10 @@ export async function measureOnce(
     );
   checkSameProcesses(proxy, before, after);
   emptyLog(proxy.accessLog);
-  const cpuMicros = ((cpuSeconds(after) - cpuSeconds(before)) * 1e6) / result.requests;
-  return { ...result, cpuMicros, residentMib: residentMib(after), loadCoreBusy };
+  const cpu = cpuSeconds(after) - cpuSeconds(before);
+  const foreignBusy = (busySeconds(lab.cores.proxy) - busyBefore.proxy - cpu) / elapsed;
+  const cpuMicros = (cpu * 1e6) / result.requests;
+  return { ...result, cpuMicros, residentMib: residentMib(after), loadCoreBusy, foreignBusy };
 }
 
 /** Until the JIT has settled: at least `requests`, in runs of a second. */
@@ -64,7 +70,7 @@ export interface Contender {
   readonly shape: Shape;
 }
 
-/** A B C A B C …: what the machine does meanwhile hits all of them. One row of samples a round. */
+/** A B C A B C …, in slices of a second: what the machine does meanwhile hits all of them. One sample a round each. */
 export async function measureRounds(
   lab: Lab,
   contenders: readonly Contender[],
@@ -72,11 +78,33 @@ export async function measureRounds(
 ): Promise<Map<string, Sample[]>> {
   const samples = new Map<string, Sample[]>(contenders.map(({ label }) => [label, []]));
   for (let round = 0; round < plan.rounds; round++) {
-    for (const { label, proxy, shape } of contenders) {
-      samples.get(label)?.push(await measureOnce(lab, proxy, shape, plan.seconds));
+    const slices = new Map<string, Sample[]>(contenders.map(({ label }) => [label, []]));
+    for (let second = 0; second < plan.seconds; second++) {
+      for (const { label, proxy, shape } of contenders) {
+        slices.get(label)?.push(await measureOnce(lab, proxy, shape, SLICE_SECONDS));
+      }
     }
+    for (const [label, own] of slices) samples.get(label)?.push(joinSlices(own));
   }
   return samples;
+}
+
+function joinSlices(slices: readonly Sample[]): Sample {
+  const requests = slices.reduce((sum, { requests: own }) => sum + own, 0);
+  const byRequest = (pick: (sample: Sample) => number) =>
+    slices.reduce((sum, sample) => sum + pick(sample) * sample.requests, 0) / requests;
+  const bySlice = (pick: (sample: Sample) => number) =>
+    slices.reduce((sum, sample) => sum + pick(sample), 0) / slices.length;
+  return {
+    requests,
+    cpuMicros: byRequest((sample) => sample.cpuMicros),
+    perSecond: bySlice((sample) => sample.perSecond),
+    p50Ms: bySlice((sample) => sample.p50Ms),
+    p99Ms: bySlice((sample) => sample.p99Ms),
+    residentMib: Math.max(...slices.map((sample) => sample.residentMib)),
+    loadCoreBusy: bySlice((sample) => sample.loadCoreBusy),
+    foreignBusy: bySlice((sample) => sample.foreignBusy),
+  };
 }
 
 /** The time of a process that came or went would be counted wrongly, and a crash is no measurement. */

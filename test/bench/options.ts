@@ -17,8 +17,8 @@ export interface Options {
 }
 
 export const USAGE = `Usage: npm run bench -- [--quick] [--seconds N] [--rounds N] [--case NAME]... [--ophid FILE] [--baseline FILE] [--json FILE] [--check]
-  --quick          runs of one second
-  --seconds N      length of a run (3)
+  --quick          one second a round
+  --seconds N      seconds a round, one slice of a second each in turn (3)
   --rounds N       interleaved rounds (5)
   --case NAME      only these: small, post, 64k, 1m, routes, close, rate, calls
   --ophid FILE     measure this binary instead of a fresh dist/ophid

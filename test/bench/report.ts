@@ -33,6 +33,7 @@ export interface CaseRow {
   /** Part of the time the proxy's core was working for it; well below 1 means something else was the limit. */
   readonly proxyBusy: number;
   readonly loadCoreBusy: number;
+  readonly foreignBusy: number;
 }
 
 export interface Limit {
@@ -66,6 +67,7 @@ export function toCaseReport(
       residentMib: spread((sample) => sample.residentMib).max,
       proxyBusy: spread((sample) => (sample.cpuMicros * sample.perSecond) / 1e6).median,
       loadCoreBusy: spread((sample) => sample.loadCoreBusy).median,
+      foreignBusy: spread((sample) => sample.foreignBusy).median,
     };
   });
   return { name, title, rows };
@@ -90,6 +92,7 @@ const CASE_HEAD = [
   "p99 ms",
   "MiB",
   "busy",
+  "others",
   "load core",
 ];
 
@@ -106,6 +109,7 @@ function formatCase({ title, rows }: CaseReport): string {
     row.p99Ms.median.toFixed(2),
     row.residentMib.toFixed(0),
     formatPercent(row.proxyBusy),
+    formatPercent(row.foreignBusy),
     formatPercent(row.loadCoreBusy),
   ]);
   return `${title}\n${formatTable([CASE_HEAD, ...lines])}`;

@@ -14,6 +14,8 @@ const PACKAGES = ["nginx", "wrk", "caddy", "strace", "nghttp2-client"];
 /** Debian's nginx is in sbin, which is not on every user's PATH. */
 const SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin";
 
+const INTERRUPTED = 130;
+
 function say(line: string): void {
   console.error(`bench: ${line}`);
 }
@@ -31,6 +33,8 @@ function prepareBinary({ ophid }: Options): string {
   return join(ROOT, "dist", "ophid");
 }
 
+let interrupted = false;
+
 async function main(args: readonly string[]): Promise<number> {
   const options = readOptions(args);
   checkPlatform();
@@ -46,7 +50,10 @@ async function main(args: readonly string[]): Promise<number> {
     rmSync(dir, { recursive: true, force: true });
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => void stopAllChildren().finally(() => process.exit(130)));
+    process.on(signal, () => {
+      interrupted = true;
+      void stopAllChildren().finally(() => process.exit(INTERRUPTED));
+    });
   }
   try {
     const report = await runBench({ options, dir, cores, binary, say });
@@ -61,6 +68,8 @@ async function main(args: readonly string[]): Promise<number> {
 try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
+  // Programs that are stopped under a run make it fail; that is no news then.
+  if (interrupted) process.exit(INTERRUPTED);
   console.error(error instanceof Error ? error.message : error);
   if (error instanceof TypeError) console.error(USAGE);
   process.exit(2);

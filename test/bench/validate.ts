@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { waitUntil } from "./children.ts";
 import type { Lab, ProxyServer } from "./servers.ts";
 
-/** nginx writes its buffer once a second. */
+/** Longer than any of the proxies keeps lines before it writes them. */
 const LOG_TIMEOUT_MS = 5000;
 const FETCH_TIMEOUT_MS = 10_000;
 const UPLOAD_BYTES = 1024;
