@@ -118,6 +118,14 @@ describe("TLS to the endpoint", () => {
     expect(proxy.inFlight()).toBe(0);
   });
 
+  test("a chain the runtime cannot read is a 502, and nothing stays claimed", async () => {
+    const client = authority.issue(["DNS:client.test"]);
+    const cert = `${client.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n`;
+    const { response, line, proxy } = await ask({ cert, key: client.key });
+    expect([response.status, line?.cause]).toEqual([502, "tls_failed"]);
+    expect(proxy.inFlight()).toBe(0);
+  });
+
   test("large bodies go both ways", async () => {
     const size = 2_000_000;
     const upstream = await startRawUpstream({

@@ -271,6 +271,37 @@ describe.each(FRONTS)("behind %s", (_name, front) => {
     await client.closed();
   });
 
+  test.each([5, 1_000_000])(
+    "row 19: a refused upload of %i bytes leaves the connection in step, or closed",
+    async (size) => {
+      const upstream = await startRawUpstream({ serve: OK });
+      const proxy = await startProxy({
+        routes: [proxyRoute([upstream.port], { match: { path: "/app" } })],
+        front,
+      });
+      const client = await openClient(proxy.port);
+      const evil = head("GET /app", "X-Evil: 1");
+      client.send(head("POST /nothing", `Content-Length: ${size}`));
+      client.send(evil.repeat(Math.ceil(size / evil.length)).slice(0, size));
+      expect((await client.read()).status).toBe(404);
+      client.send(head("GET /app"));
+      await until("answered or closed", () => client.isClosed() || client.unread().endsWith("ok"));
+      for (const one of upstream.requests) expect(one.head).not.toContain("Evil");
+      expect(upstream.requests.length).toBeLessThan(2);
+    },
+  );
+
+  test("row 19: HTTP/1.0 gets a long answer without chunks", async () => {
+    const upstream = await startRawUpstream({
+      serve: `HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 100000\r\n\r\n${"x".repeat(100_000)}`,
+    });
+    const proxy = await startProxy({ routes: [proxyRoute([upstream.port])], front });
+    const client = await openClient(proxy.port);
+    client.send("GET / HTTP/1.0\r\nHost: site.test\r\n\r\n");
+    const response = await client.read();
+    expect([response.framing === "chunked", response.body.length]).toEqual([false, 100_000]);
+  });
+
   test("row 19: HTTP/1.0 is answered and closed, with or without Host", async () => {
     const { proxy, upstream } = await setUp();
     for (const lines of ["", "Host: site.test\r\n"]) {
