@@ -1,6 +1,6 @@
 /** Opens connections to endpoints: TCP, TLS and unix sockets, within a deadline. */
 
-import type { SocketHandler } from "bun";
+import type { Socket, SocketHandler } from "bun";
 import { type ProxyError, upstreamError } from "../exchange/error.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import type { EndpointSpec, EndpointTls } from "../snapshot/types.ts";
@@ -68,7 +68,8 @@ export function dial(
   });
 }
 
-function open(endpoint: EndpointSpec, connection: Connection) {
+/** Async, because Bun.connect throws at once for keys and certificates that it cannot use. */
+async function open(endpoint: EndpointSpec, connection: Connection): Promise<Socket<Connection>> {
   const address = endpoint.address;
   if (address.kind === "unix") {
     return Bun.connect<Connection>({ unix: address.path, data: connection, socket: HANDLERS });
@@ -146,6 +147,9 @@ function classifyDialError(name: string, error: unknown): ProxyError {
     return upstreamError("connect_refused", `${name} refused the connection`, "safe");
   if (/ENOTFOUND|EAI_|DNS|getaddrinfo/i.test(`${code} ${message}`)) {
     return upstreamError("dns_failed", `${name} does not resolve: ${code || message}`, "safe");
+  }
+  if (/^ERR_(?:OSSL|BORINGSSL)/.test(code)) {
+    return upstreamError("tls_failed", `${name}: cannot use the key or certificates: ${message}`, "safe");
   }
   return upstreamError("connect_failed", `${name}: ${code || message}`, "safe");
 }
