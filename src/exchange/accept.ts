@@ -40,12 +40,13 @@ export function acceptRequest(received: Received, isTrusted: (ip: string) => boo
   const host = hostField === undefined ? NO_HOST : parseAuthority(hostField);
   const queryAt = target.indexOf("?");
   const path = canonicalPath(queryAt < 0 ? target : target.slice(0, queryAt));
+  const query = queryAt < 0 ? "" : target.slice(queryAt);
   const handshake = websocketHandshake({ method, headers });
   const exchange: Exchange = {
     method,
     target,
     path: path ?? "/",
-    query: queryAt < 0 ? "" : target.slice(queryAt),
+    query,
     scheme: received.scheme,
     host: host?.hostname ?? "",
     authority: host === undefined ? "" : (hostField ?? ""),
@@ -60,10 +61,14 @@ export function acceptRequest(received: Received, isTrusted: (ip: string) => boo
   let problem = refuseMethod(method, headers);
   if (host === undefined) problem ??= clientError("bad_request", "The Host field is invalid");
   if (path === undefined) problem ??= clientError("bad_request", "The path is invalid");
+  if (NOT_IN_QUERY.test(query)) problem ??= clientError("bad_request", "The query is invalid");
   if (handshake.kind === "bad") problem ??= badHandshake(handshake.status, handshake.reason);
   problem ??= refuseHeaders(headers);
   return { exchange, problem };
 }
+
+/** A fragment is the client's own business, and endpoints disagree on where the query ends before one. */
+const NOT_IN_QUERY = /[^!-~]|#/;
 
 /** HTTP/1.0 without Host: only routes for any host can match. */
 const NO_HOST = { hostname: "" };

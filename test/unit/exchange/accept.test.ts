@@ -55,6 +55,16 @@ describe("acceptRequest", () => {
     },
   );
 
+  test.each(["/a?x#y", "/a?#", "/a?x y", "/a?\xe9", "/a?x\ny"])("row 18: refuses the query of %j", (target) =>
+    expect(problemOf({ target })).toBe("bad_request"),
+  );
+
+  test("row 26: a query may hold anything else", () => {
+    const target = "/a?b=`{}|\\^\"<>'&c=%23%00?/../";
+    const { exchange, problem } = acceptRequest(createReceived({ target }), nobody);
+    expect([problem, exchange.target, exchange.path]).toEqual([undefined, target, "/a"]);
+  });
+
   test.each<[string, readonly string[], string | undefined]>([
     ["GET", [], undefined],
     ["GET", ["content-length", "0"], undefined],
