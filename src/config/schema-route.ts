@@ -121,6 +121,10 @@ function parseRedirectTarget(to: string): Result<string, Complaint> {
   if (url === null || !/^https?:\/\/[^/?#]/i.test(to))
     return err({ state: "it is neither a URL nor an absolute path" });
   if (url.username !== "" || url.password !== "") return err({ state: "it has a user name" });
+  // "https://site.test*" and a request for "/.evil.test" would make another host of it.
+  if (/^[^/]+\/\/[^/?#]*\*$/.test(to)) {
+    return err({ state: 'its "*" would become part of the host', hint: `Write "${to.slice(0, -1)}/*"` });
+  }
   return ok(to);
 }
 
