@@ -64,7 +64,7 @@ export interface RequestBody extends ByteSource {
 
 export type AnswerBody =
   | { readonly kind: "none" }
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array | string }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "stream"; readonly first: Uint8Array | undefined; readonly rest: ByteSource }
   | {
       readonly kind: "websocket";

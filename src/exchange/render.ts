@@ -12,8 +12,10 @@ export function renderError(error: ProxyError, requestHeaders: HeaderList, extra
   const [contentType, body] = formatBody(getHeader(requestHeaders, "accept") ?? "", status, title, sentence);
   const headers: MutableHeaderList = ["Content-Type", contentType, "Cache-Control", "no-store", ...extra];
   if (retryAfterSeconds !== undefined) headers.push("Retry-After", String(retryAfterSeconds));
-  return { status, headers, body: { kind: "bytes", bytes: body } };
+  return { status, headers, body: { kind: "bytes", bytes: encoder.encode(body) } };
 }
+
+const encoder = new TextEncoder();
 
 /** Only fixed sentences and numbers of ours get here, so nothing needs escaping. */
 function formatBody(accept: string, status: number, title: string, sentence: string): [string, string] {

@@ -3,6 +3,8 @@
 import type { Answer, AnswerBody, Exchange } from "../exchange/exchange.ts";
 import { ProxyFailure } from "../exchange/error.ts";
 import { getHeader, type HeaderList } from "../http/headers.ts";
+import { silentOpening } from "../runtime/early-head.ts";
+import { toUntypedBody } from "../runtime/untyped-body.ts";
 
 /** Told about the end of an answer, so that idle timers and the log are right. */
 export interface ResponseEvents {
@@ -22,13 +24,13 @@ export function toResponse(exchange: Exchange, answer: Answer, events: ResponseE
   const body = answer.body;
   switch (body.kind) {
     case "bytes":
-      trace.bytesOut = typeof body.bytes === "string" ? Buffer.byteLength(body.bytes) : body.bytes.length;
+      trace.bytesOut = body.bytes.length;
       return finished(
-        new Response(headers.has("content-type") ? body.bytes : toUntyped(body.bytes), init),
+        new Response(headers.has("content-type") ? body.bytes : toUntypedBody(body.bytes), init),
         events,
       );
     case "stream":
-      return new Response(toStream(exchange, body, events, opening(headers, body)), init);
+      return new Response(toStream(exchange, body, events, body.first ?? silentOpening(headers)), init);
     default:
       // Without a length Bun would say that the body of a GET is empty.
       if (exchange.method === "HEAD" && !hasLength(answer)) headers.set("transfer-encoding", "chunked");
@@ -38,20 +40,6 @@ export function toResponse(exchange: Exchange, answer: Answer, events: ResponseE
 
 function hasLength({ status, headers }: Answer): boolean {
   return status === 204 || status === 304 || getHeader(headers, "content-length") !== undefined;
-}
-
-/**
- * Bun gives bytes without a type one of its own making, which changes what a browser does with them. A stream has
- * none, and keeps its length too if it is closed at once and shorter than 256 bytes.
- */
-function toUntyped(bytes: Uint8Array | string): ReadableStream<Uint8Array> | string {
-  if (bytes.length === 0) return "";
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(typeof bytes === "string" ? Buffer.from(bytes) : bytes);
-      controller.close();
-    },
-  });
 }
 
 function finished(response: Response, events: ResponseEvents): Response {
@@ -64,21 +52,6 @@ function toHeaders(list: HeaderList): Headers {
   const headers = new Headers();
   for (let i = 0; i < list.length; i += 2) headers.append(list[i] as string, list[i + 1] as string);
   return headers;
-}
-
-/** A comment, which readers of event streams skip. */
-const EVENT_STREAM_COMMENT = Buffer.from(":\n");
-
-/**
- * Bun keeps the end of the head back until the first byte of the body (oven-sh/bun#33660), so a browser would not
- * open an event stream before its first event. Nothing can be done about other answers.
- */
-function opening(headers: Headers, body: StreamBody): Uint8Array | undefined {
-  if (body.first !== undefined) return body.first;
-  const isPlainEvents =
-    headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") === true &&
-    !headers.has("content-encoding");
-  return isPlainEvents ? EVENT_STREAM_COMMENT : undefined;
 }
 
 /** Pieces are read when they are wanted: one is up to 512 KiB, and a client that stops reading would hold one more. */

@@ -4,8 +4,9 @@ import type { Server, WebSocketHandler } from "bun";
 import type { Answer, AnswerBody } from "../exchange/exchange.ts";
 import { clientError } from "../exchange/error.ts";
 import { renderError } from "../exchange/render.ts";
-import { getHeader, type HeaderList } from "../http/headers.ts";
 import { createApp } from "../router/app.ts";
+import { armIdleTimer, holdIdleTimer } from "../runtime/idle-timer.ts";
+import { toUpgradeFields } from "../runtime/subprotocol.ts";
 import type { ListenerSpec } from "../snapshot/types.ts";
 import { toReceived } from "./bun-request.ts";
 import { type ResponseEvents, toResponse } from "./bun-response.ts";
@@ -15,8 +16,6 @@ import { createWebSocketData, type WebSocketData } from "./websocket.ts";
 /** Bun.serve's own limit is 128 MB; limits are the middleware's business. */
 const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** Bun's idle timer goes no further. */
-const MAX_TIMEOUT_SECONDS = 255;
 /** For a client that does not even take the end of an answer that failed: an error on the stream alone would wait. */
 const CUT_SECONDS = 1;
 
@@ -51,8 +50,7 @@ export function startListener({ spec, bindPath, pipeline, websocket }: ListenerO
   let inFlight = 0;
   const localPort = spec.kind === "tcp" ? spec.port : 0;
   const app = createApp<Server<WebSocketData>>((request, server) => {
-    // Bun counts a slow upload or a slow backend as idle. Off for now, on again before the last byte.
-    server.timeout(request, 0);
+    holdIdleTimer(server, request);
     inFlight += 1;
     const started = pipeline.start(toReceived(request, { server, localPort }));
     const events = toEvents({ server, pipeline }, request, started, () => {
@@ -90,20 +88,17 @@ function toAddress(
   return { unix: bindPath } as unknown as { hostname: string; port: number; reusePort: true };
 }
 
-function clientIdleSeconds({ pipeline }: Side): number {
-  return Math.min(pipeline.clientIdleSeconds(), MAX_TIMEOUT_SECONDS);
-}
-
 function toEvents(side: Side, request: Request, started: Started, onDone: () => void): ResponseEvents {
+  const { server, pipeline } = side;
   let open = true;
   return {
-    onLastByte: () => side.server.timeout(request, side.pipeline.keepaliveSeconds()),
-    onSettled: (failed) => side.server.timeout(request, failed ? CUT_SECONDS : clientIdleSeconds(side)),
+    onLastByte: () => armIdleTimer(server, request, pipeline.keepaliveSeconds()),
+    onSettled: (failed) => armIdleTimer(server, request, failed ? CUT_SECONDS : pipeline.clientIdleSeconds()),
     onDone() {
       if (!open) return;
       open = false;
       onDone();
-      side.pipeline.finish(started.exchange);
+      pipeline.finish(started.exchange);
     },
   };
 }
@@ -124,7 +119,7 @@ function toFinalResponse(
     onClosed: () => undefined,
   });
   body.ended.then(events.onDone);
-  if (server.upgrade(request, { headers: toHandshake(headers), data })) {
+  if (server.upgrade(request, { headers: toUpgradeFields(headers), data })) {
     started.exchange.trace.status = 101;
     return new Response(null);
   }
@@ -140,12 +135,4 @@ function abandon(
   body.tunnel.abandon();
   const error = clientError("bad_request", "The WebSocket handshake could not be completed");
   return toResponse(started.exchange, renderError(error, started.exchange.headers), events);
-}
-
-/** Left to itself Bun takes the first subprotocol offered; an empty one keeps it from that and is not sent. */
-function toHandshake(headers: HeaderList): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string]);
-  if (getHeader(headers, "sec-websocket-protocol") === undefined) pairs.push(["Sec-WebSocket-Protocol", ""]);
-  return pairs;
 }

@@ -1,5 +1,7 @@
 /** The environment of a worker: what its runtime and its resolver need, none of the master's secrets. */
 
+import { COLLECTOR_ENV } from "../runtime/collector.ts";
+
 /** Everything else stays behind: tokens and keys the configuration read with `${ENV}` among it. */
 const PASSED_ON = [
   "PATH",
@@ -18,25 +20,18 @@ const PASSED_ON = [
   "RES_OPTIONS",
 ] as const;
 
-/**
- * What the garbage collector believes the machine has. By default it lets a heap double before it collects all of
- * it: 32 clients with 1 MiB bodies made 199 MiB resident, with this 126 MiB at the same time per request.
- */
-const COLLECTOR_MEMORY_BYTES = 128 * 1024 * 1024;
-
 /** The request head limit is a start option of the runtime, so it travels in the environment. */
 export function workerEnv(
   environment: Readonly<Record<string, string | undefined>>,
   maxHeaderBytes: number,
 ): Record<string, string> {
-  const env: Record<string, string> = {};
+  const env: Record<string, string> = { ...COLLECTOR_ENV };
   for (const name of PASSED_ON) {
     const value = environment[name];
     if (value !== undefined) env[name] = value;
   }
   // Without it Bun.serve answers a thrown error with the source code around it.
   env["NODE_ENV"] = "production";
-  env["BUN_JSC_forceRAMSize"] = String(COLLECTOR_MEMORY_BYTES);
   env["BUN_OPTIONS"] = `--max-http-header-size=${Math.trunc(maxHeaderBytes)}`;
   return env;
 }

@@ -76,7 +76,7 @@ function isForThisHop({ method, headers }: Exchange): boolean {
 
 function handle(assembled: Assembled, exchange: Exchange): Answer | Promise<Answer> {
   if (isForThisHop(exchange))
-    return { status: 200, headers: ["Allow", METHODS], body: { kind: "bytes", bytes: "" } };
+    return { status: 200, headers: ["Allow", METHODS], body: { kind: "bytes", bytes: new Uint8Array(0) } };
   const match = assembled.router.match(exchange);
   switch (match.kind) {
     case "found": {

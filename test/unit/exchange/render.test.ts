@@ -78,7 +78,7 @@ describe("renderError", () => {
 
   test("the JSON is well-formed", () => {
     const { body } = renderError(error, ["accept", "application/json"]);
-    const text = body.kind === "bytes" && typeof body.bytes === "string" ? body.bytes : "";
-    expect(JSON.parse(text)).toEqual({ title: "502 Bad Gateway", status: 502, detail: expect.any(String) });
+    const bytes = body.kind === "bytes" ? body.bytes : new Uint8Array(0);
+    expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual({ title: "502 Bad Gateway", status: 502, detail: expect.any(String) });
   });
 });

@@ -22,6 +22,10 @@ describe("createRedirect", () => {
 
   test("keeps its status and has an empty body", () => {
     const answer = answerOf(createRedirect({ status: 302, to: "/x", routePath: "/*" }));
-    expect(answer).toEqual({ status: 302, headers: ["Location", "/x"], body: { kind: "bytes", bytes: "" } });
+    expect(answer).toEqual({
+      status: 302,
+      headers: ["Location", "/x"],
+      body: { kind: "bytes", bytes: new Uint8Array(0) },
+    });
   });
 });
