@@ -19,19 +19,35 @@ const SHARED_MEMORY_DIR = "/dev/shm";
 const WRITE_CHUNK_BYTES = 1 << 20;
 const NAME = /^ophid-(\d+)-([A-Za-z0-9]+)-(\d+)-(\d*)-[0-9a-f]+$/;
 
-/** Creates the file in /dev/shm, or in `fallbackDir` where there is none. */
-export function createCellFile(fallbackDir: string, rows: number): Result<string, string> {
-  const directory = existsSync(SHARED_MEMORY_DIR) ? SHARED_MEMORY_DIR : fallbackDir;
-  removeStaleCellFiles(directory);
-  const path = join(directory, cellFileName());
+/** Creates the file in /dev/shm, or in `fallbackDir` where that is missing, full or closed to us. */
+export function createCellFile(
+  fallbackDir: string,
+  rows: number,
+  preferredDir: string = SHARED_MEMORY_DIR,
+): Result<string, string> {
+  const directories = existsSync(preferredDir) ? [preferredDir, fallbackDir] : [fallbackDir];
+  const reasons: string[] = [];
+  for (const directory of directories) {
+    const path = join(directory, cellFileName());
+    try {
+      removeStaleCellFiles(directory);
+      writeZeros(path, rows);
+      return ok(path);
+    } catch (error) {
+      removeIfPossible(path);
+      reasons.push(`"${directory}": ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  const mebibytes = Math.ceil(fileBytes(rows) / 2 ** 20);
+  return err(`Cannot create shared memory (${mebibytes} MiB needed) in ${reasons.join("; nor in ")}`);
+}
+
+/** In a folder that is read-only even the removal of what is not there fails. */
+function removeIfPossible(path: string): void {
   try {
-    writeZeros(path, rows);
-    return ok(path);
-  } catch (error) {
     rmSync(path, { force: true });
-    const mebibytes = Math.ceil(fileBytes(rows) / 2 ** 20);
-    const reason = error instanceof Error ? error.message : String(error);
-    return err(`Cannot create shared memory in "${directory}" (${mebibytes} MiB needed): ${reason}`);
+  } catch {
+    // Then nothing was written either.
   }
 }
 

@@ -63,6 +63,21 @@ describe("createCellFile", () => {
     expect(stat.mode & 0o777).toBe(0o600);
   });
 
+  test("goes elsewhere when the first choice takes nothing, and names both when neither does", () => {
+    // Not a folder, so that no user may write there, root included.
+    const blocked = join(newDirectory(), "file");
+    writeFileSync(blocked, "");
+    const fallback = newDirectory();
+    const file = createCellFile(fallback, 4, blocked);
+    if (!file.ok) throw new Error(file.error);
+    expect(dirname(file.value)).toBe(fallback);
+    expect(readdirSync(fallback)).toHaveLength(1);
+    const refused = createCellFile(blocked, 4, blocked);
+    expect(refused.ok ? "" : refused.error).toMatch(
+      /^Cannot create shared memory \(2 MiB needed\) in ".*"; nor in|^Cannot create shared memory \(2 MiB needed\) in ".*": .*; nor in ".*": /,
+    );
+  });
+
   test("sweeps up after a process that is gone, and leaves the living alone", () => {
     const path = newFile();
     const directory = dirname(path);
