@@ -186,8 +186,10 @@ async function removeArtefacts(dir: string): Promise<void> {
 }
 
 if (import.meta.main) {
+  const args = Bun.argv.slice(2);
   try {
-    await build(readOptions(Bun.argv.slice(2)));
+    if (args.includes("--help") || args.includes("-h")) console.log(usage);
+    else await build(readOptions(args));
   } catch (error) {
     // The bundler reports what it found as an AggregateError of messages with file and line.
     const causes = error instanceof AggregateError ? error.errors : [error];

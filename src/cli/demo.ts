@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createDemoBackends } from "./demo-backend.ts";
 import { formatAddress } from "./banner.ts";
+import { wrong } from "./failure.ts";
 import { describeDiagnostics, loadFrom } from "./loader.ts";
 import { programLine } from "./program.ts";
 import { COMMAND_LINE, type Source } from "./source.ts";
@@ -23,6 +24,10 @@ export const demo = defineVerb({
     },
   },
   run: async ({ flags }, context) => {
+    const port = flags.port ?? DEFAULT_PORT;
+    if (!isPort(port)) {
+      return context.terminal.fail(wrong(`Cannot read --port "${port}"`, "Write a number from 1 to 65535"));
+    }
     const home = mkdtempSync(join(tmpdir(), "ophid-demo-"));
     const backends = createDemoBackends(["one", "two"]);
     try {
@@ -30,7 +35,7 @@ export const demo = defineVerb({
         {
           kind: "flags",
           flags: {
-            listen: [`127.0.0.1:${flags.port ?? DEFAULT_PORT}`],
+            listen: [`127.0.0.1:${port}`],
             target: backends.ports.map((port) => `127.0.0.1:${port}`),
           },
         },
@@ -42,6 +47,10 @@ export const demo = defineVerb({
     }
   },
 });
+
+function isPort(text: string): boolean {
+  return /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535;
+}
 
 async function serve(source: Source, context: CliContext): Promise<number> {
   const { terminal, home } = context;

@@ -5,7 +5,7 @@ import { startDetached } from "../master/detach.ts";
 import { type Master, startMaster } from "../master/master.ts";
 import { selfCommand } from "../runtime/self.ts";
 import { version } from "../version.ts";
-import { EXIT } from "./failure.ts";
+import { EXIT, failed } from "./failure.ts";
 import type { FlagSpecs } from "./flags.ts";
 import { createLoader, describeDiagnostics, loadFrom } from "./loader.ts";
 import { createMessages } from "./messages.ts";
@@ -57,8 +57,10 @@ async function startInBackground(args: readonly string[], { terminal, home }: Cl
   const rest = args.filter((word) => word !== "--detach");
   const started = await startDetached({ home, command: selfCommand(["proxy", "start", ...rest]) });
   if (!started.ok) {
-    terminal.warn(started.error.message);
-    return started.error.exitCode;
+    const { exitCode, message, isQuoted } = started.error;
+    if (!isQuoted) return terminal.fail(failed(message));
+    terminal.warn(message);
+    return exitCode;
   }
   terminal.print(`ophid runs in the background with pid ${started.value.pid}`);
   terminal.print(`  log   ${started.value.logFile}`);

@@ -1,6 +1,6 @@
 /** Starts the master in the background and stays until it serves or has said why it does not. */
 
-import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { err, ok, type Result } from "../lib/result.ts";
@@ -16,8 +16,9 @@ export interface DetachOptions {
 
 export interface DetachFailure {
   readonly exitCode: number;
-  /** What the background process itself had to say. */
   readonly message: string;
+  /** The message is what the background process printed itself: complete, hints included. */
+  readonly isQuoted: boolean;
 }
 
 export interface Detached {
@@ -32,17 +33,18 @@ const MAX_MESSAGE_BYTES = 8_192;
 export async function startDetached(options: DetachOptions): Promise<Result<Detached, DetachFailure>> {
   const home = homeAt(options.home);
   const prepared = prepareHome(home);
-  if (!prepared.ok) return err({ exitCode: 2, message: prepared.error });
+  if (!prepared.ok) return err(ownFailure(prepared.error));
   const logFile = join(home.logDir, "ophid.log");
-  const log = openSync(logFile, "a", 0o600);
-  const offset = statSync(logFile).size;
+  const opened = openLog(logFile);
+  if (!opened.ok) return err(ownFailure(opened.error));
+  const { log, offset } = opened.value;
   // A session of its own: the terminal's Ctrl-C and hang-up do not reach it.
   const child = Bun.spawn([...options.command], { detached: true, stdio: ["ignore", log, log] });
   closeSync(log);
   const deadline = performance.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   while (performance.now() < deadline) {
     if (child.exitCode !== null || child.signalCode !== null) {
-      return err({ exitCode: child.exitCode || 2, message: readSince(logFile, offset) });
+      return err(describeEnd(child.exitCode || 2, logFile, offset));
     }
     if (await isReady(options.home, child.pid)) {
       child.unref();
@@ -52,7 +54,20 @@ export async function startDetached(options: DetachOptions): Promise<Result<Deta
   }
   child.kill("SIGTERM");
   child.unref();
-  return err({ exitCode: 2, message: `Cannot start: not ready in time, see "${logFile}"` });
+  return err(ownFailure(`Cannot start: not ready in time, see "${logFile}"`));
+}
+
+function ownFailure(message: string): DetachFailure {
+  return { exitCode: 2, message, isQuoted: false };
+}
+
+function openLog(logFile: string): Result<{ readonly log: number; readonly offset: number }, string> {
+  try {
+    const log = openSync(logFile, "a", 0o600);
+    return ok({ log, offset: fstatSync(log).size });
+  } catch (error) {
+    return err(`Cannot start: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** A master that was there before may answer on the socket: only the child counts. */
@@ -63,7 +78,9 @@ async function isReady(home: string, pid: number): Promise<boolean> {
   return typeof body === "object" && body !== null && "pid" in body && body.pid === pid;
 }
 
-function readSince(logFile: string, offset: number): string {
+function describeEnd(exitCode: number, logFile: string, offset: number): DetachFailure {
   const written = readFileSync(logFile).subarray(offset).subarray(-MAX_MESSAGE_BYTES).toString().trim();
-  return written === "" ? `Cannot start: the background process ended, see "${logFile}"` : written;
+  if (written !== "") return { exitCode, message: written, isQuoted: true };
+  const message = `Cannot start: the background process ended, see "${logFile}"`;
+  return { exitCode, message, isQuoted: false };
 }
