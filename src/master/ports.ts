@@ -3,6 +3,8 @@
  * the same user share the port and take part of the traffic: so each address is first bound without it.
  */
 
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { err, ok, type Result } from "../lib/result.ts";
 import { MAX_UNIX_PATH_BYTES, removeStaleSocket } from "../runtime/unix-socket.ts";
@@ -84,10 +86,24 @@ async function probeUnix(listener: Extract<ListenerSpec, { kind: "unix" }>): Pro
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
     return refuse(`the path is longer than ${MAX_UNIX_PATH_BYTES} bytes`, false);
   }
+  const folder = dirname(path);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    return refuse(`there is no folder "${folder}"`, false);
+  }
+  if (!isWritable(folder)) return refuse(`no permission to write in "${folder}"`, false);
   const state = await removeStaleSocket(path);
   if (state === "answering") return refuse("another process answers on this socket", true);
   if (state === "not-a-socket") return refuse("a file that is not a socket is in the way", false);
   return ok(listener);
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function describeBindError(address: string, port: number, error: unknown): Refusal {
@@ -109,6 +125,9 @@ function describeBindError(address: string, port: number, error: unknown): Refus
       return refuse("this machine does not have the address");
     case "EAFNOSUPPORT":
       return refuse("this machine does not support the address family");
+    case "":
+      // The only failure without a code: a name that the resolver does not know.
+      return refuse("the name cannot be resolved");
     default:
       return refuse(error instanceof Error ? error.message : String(error));
   }

@@ -77,7 +77,7 @@ export async function reportWorkers(supervisor: Supervisor): Promise<WorkerRepor
         return describeWorker({ index, restarts, state: "waiting" }, undefined, undefined);
       const ready = isReady(member);
       const status = ready ? await member.handle.status() : undefined;
-      const state = ready ? (status === undefined ? "unresponsive" : "ready") : "starting";
+      const state = !ready ? "starting" : supervisor.isStopping ? "draining" : stateOf(status);
       return describeWorker({ index, restarts, state }, member, status);
     }),
     ...leaving.map(async (member) => {
@@ -86,6 +86,10 @@ export async function reportWorkers(supervisor: Supervisor): Promise<WorkerRepor
       return describeWorker({ index: member.handle.index, restarts: 0, state }, member, status);
     }),
   ]);
+}
+
+function stateOf(status: WorkerStatus | undefined): "ready" | "unresponsive" {
+  return status === undefined ? "unresponsive" : "ready";
 }
 
 function describeWorker(

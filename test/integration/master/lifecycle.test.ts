@@ -174,6 +174,15 @@ describe("unix listener", () => {
   });
 });
 
+test("a unix listener whose folder is missing ends the start with that reason", async () => {
+  const home = harness.newHome();
+  const path = join(home, "nowhere", "front.sock");
+  const refused = await harness.startAndFail({ listeners: [unixListener(path)] }, home);
+  expect(refused.output).toBe(
+    `failed 2 Cannot listen on unix:${path}: there is no folder "${join(home, "nowhere")}"\n`,
+  );
+});
+
 describe("stop", () => {
   test("row 65: SIGTERM turns readiness off, finishes what is under way, refuses new work and exits with 0", async () => {
     const master = await harness.start({ workers: 2 });
@@ -187,7 +196,9 @@ describe("stop", () => {
         () => true,
       ),
     );
-    expect((await master.status()).phase).toBe("stopping");
+    const status = await master.status();
+    expect(status.phase).toBe("stopping");
+    expect(status.workers.map(({ state }) => state)).toContain("draining");
     writeFileSync(join(master.home, "go"), "");
     expect((await slow).generation).toBe(1);
     expect(await master.exited).toBe(0);

@@ -103,6 +103,11 @@ describe("a port", () => {
     const outcome = await harness.startAndFail({ listeners: [tcpListener(0, "192.0.2.1")] });
     expect(outcome.output).toContain("Cannot listen on 192.0.2.1:0: this machine does not have the address");
   });
+
+  test("on a name that nobody knows is refused with that reason", async () => {
+    const outcome = await harness.startAndFail({ listeners: [tcpListener(0, "nobody.invalid")] });
+    expect(outcome.output).toBe("failed 2 Cannot listen on nobody.invalid:0: the name cannot be resolved\n");
+  });
 });
 
 describe("admin API", () => {
@@ -175,7 +180,18 @@ describe("startDetached", () => {
     configure(home, { broken: "config.toml:1:1: unknown key" });
     expect(await startDetached({ home, command: command(home) })).toEqual({
       ok: false,
-      error: { exitCode: 1, message: "failed 1 config.toml:1:1: unknown key" },
+      error: { exitCode: 1, message: "failed 1 config.toml:1:1: unknown key", isQuoted: true },
+    });
+  });
+
+  test("says so when its log cannot be opened", async () => {
+    const home = harness.newHome();
+    mkdirSync(join(home, "log", "ophid.log"), { recursive: true });
+    const started = await startDetached({ home, command: command(home) });
+    if (started.ok) harness.track(started.value.pid);
+    expect(started).toMatchObject({
+      ok: false,
+      error: { exitCode: 2, message: expect.stringMatching(/^Cannot start: .*ophid\.log/), isQuoted: false },
     });
   });
 });
