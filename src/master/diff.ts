@@ -11,6 +11,8 @@ export interface Difference {
   readonly routesChanged: number;
   readonly endpointsAdded: number;
   readonly endpointsRemoved: number;
+  /** Such as "timeouts". */
+  readonly settingsChanged: readonly string[];
 }
 
 export function summarize(diff: SnapshotDiff): Difference {
@@ -22,5 +24,6 @@ export function summarize(diff: SnapshotDiff): Difference {
     routesChanged: diff.routesChanged.length,
     endpointsAdded: diff.endpointsAdded.length,
     endpointsRemoved: diff.endpointsRemoved.length,
+    settingsChanged: diff.settingsChanged,
   };
 }

@@ -5,7 +5,7 @@ import { err, ok, type Result } from "../lib/result.ts";
 import { MAX_ENDPOINT_SLOTS, MAX_POOL_SLOTS, MAX_WORKERS, rowsFor } from "../shm/layout.ts";
 import { allocateSlots, createSlotTable, type SlotTable } from "../shm/slots.ts";
 import type { CompiledSnapshot } from "../snapshot/compile.ts";
-import { type Comparable, diff, endpointKeys, type SnapshotDiff } from "../snapshot/diff.ts";
+import { diff, diffFromNothing, endpointKeys, type SnapshotDiff } from "../snapshot/diff.ts";
 import type { ListenerSpec, Snapshot } from "../snapshot/types.ts";
 import type { ConfigLoader, LoadedConfig } from "./config-source.ts";
 import { claimListeners } from "./ports.ts";
@@ -31,8 +31,6 @@ export interface ReloadSuccess {
   readonly difference: SnapshotDiff;
 }
 
-const NOTHING: Comparable = { listeners: [], routes: [] };
-
 export function createReloader(load: ConfigLoader, supervisor: Supervisor): Reloader {
   return {
     load,
@@ -52,6 +50,7 @@ export async function reload(
   const planned = await plan(reloader, patienceMs);
   if (!planned.ok) return planned;
   const { loaded, listeners } = planned.value;
+  const difference = compare(supervisor, planned.value);
   const placed = placeKeys(reloader, loaded.snapshot);
   if (!placed.ok) return err({ kind: "runtime", message: placed.error });
   const generation = (previous?.generation ?? 0) + 1;
@@ -66,17 +65,25 @@ export async function reload(
   reloader.endpointSlots = placed.value.endpointSlots;
   reloader.poolSlots = placed.value.poolSlots;
   removeSocketFiles(previous, snapshot.listeners);
-  return ok({ generation, workers: loaded.workers, difference: diff(previous ?? NOTHING, snapshot) });
+  return ok({ generation, workers: loaded.workers, difference });
 }
 
 /** Everything of a reload that changes nothing. */
 export async function dryRun(reloader: Reloader): Promise<Result<SnapshotDiff, ReloadFailure>> {
   const planned = await plan(reloader, 0);
   if (!planned.ok) return planned;
-  const { loaded, listeners } = planned.value;
+  const { loaded } = planned.value;
   const placed = allocate(reloader, loaded.snapshot);
   if (!placed.ok) return err({ kind: "runtime", message: placed.error });
-  return ok(diff(reloader.supervisor.committed ?? NOTHING, { ...loaded.snapshot, listeners }));
+  return ok(compare(reloader.supervisor, planned.value));
+}
+
+function compare({ committed, seats }: Supervisor, { loaded, listeners }: Plan): SnapshotDiff {
+  const next = { ...loaded.snapshot, listeners };
+  if (committed === undefined) return diffFromNothing(next);
+  const difference = diff(committed, next);
+  if (seats.length === loaded.workers) return difference;
+  return { ...difference, settingsChanged: ["workers", ...difference.settingsChanged] };
 }
 
 /** Socket files outlive their listeners; those of `previous` that are not in `kept` go. */

@@ -43,6 +43,7 @@ export function describeDifference(difference: Difference): string {
     countOf(difference.routesChanged, "route", "changed"),
     countOf(difference.endpointsAdded, "endpoint", "added"),
     countOf(difference.endpointsRemoved, "endpoint", "removed"),
+    ...difference.settingsChanged.map((words) => `${words} changed`),
   ].filter((part) => part !== "");
   return parts.length === 0 ? "no change" : parts.join(", ");
 }

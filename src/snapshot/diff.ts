@@ -13,9 +13,20 @@ export interface SnapshotDiff {
   /** Keys of endpoints. */
   readonly endpointsAdded: readonly string[];
   readonly endpointsRemoved: readonly string[];
+  /** What changed for all routes, in words for people. */
+  readonly settingsChanged: readonly string[];
 }
 
-export type Comparable = Pick<Snapshot, "listeners" | "routes">;
+export type Comparable = Pick<Snapshot, "listeners" | "routes"> & Settings;
+
+type Settings = Pick<Snapshot, "trustedProxies" | "timeouts" | "log" | "maxHeaderBytes">;
+
+const SETTINGS = [
+  ["trustedProxies", "trusted proxies"],
+  ["timeouts", "timeouts"],
+  ["log", "logs"],
+  ["maxHeaderBytes", "header limit"],
+] as const satisfies readonly (readonly [keyof Settings, string])[];
 
 /** Lists keep the order of the snapshot they come from; a route that only moved in its file is unchanged. */
 export function diff(before: Comparable, after: Comparable): SnapshotDiff {
@@ -41,7 +52,13 @@ export function diff(before: Comparable, after: Comparable): SnapshotDiff {
     routesChanged: changed.map((route) => route.id),
     endpointsAdded: endpoints.added,
     endpointsRemoved: endpoints.removed,
+    settingsChanged: SETTINGS.filter(([key]) => !isEqual(before[key], after[key])).map(([, words]) => words),
   };
+}
+
+/** The difference of a first snapshot: everything is new, no setting has changed. */
+export function diffFromNothing(after: Comparable): SnapshotDiff {
+  return diff({ ...after, listeners: [], routes: [] }, after);
 }
 
 /** The endpoints of all routes, each key once. */

@@ -9,6 +9,7 @@ const none = {
   routesChanged: [],
   endpointsAdded: [],
   endpointsRemoved: [],
+  settingsChanged: [],
 };
 const at = new Date(0);
 
@@ -26,6 +27,7 @@ test("describeDifference counts in words", () => {
   expect(describe({ routesAdded: ["a"], routesRemoved: ["b", "c"], listenersAdded: ["x"] })).toBe(
     "1 listener added, 1 route added, 2 routes removed",
   );
+  expect(describe({ settingsChanged: ["workers", "timeouts"] })).toBe("workers changed, timeouts changed");
 });
 
 test("toReloadReport keeps the reason of a failure", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { diff } from "../../../src/snapshot/diff.ts";
+import { diff, diffFromNothing } from "../../../src/snapshot/diff.ts";
 import { snapshotOf } from "./snapshot-of.ts";
 
 describe("diff", () => {
@@ -13,6 +13,7 @@ describe("diff", () => {
     routesChanged: [],
     endpointsAdded: [],
     endpointsRemoved: [],
+    settingsChanged: [],
   };
 
   test("finds nothing where only places in the file changed", () => {
@@ -31,6 +32,24 @@ describe("diff", () => {
       routesChanged: ["a/*"],
       endpointsAdded: ["http://a:2"],
       endpointsRemoved: ["http://a:1"],
+      settingsChanged: [],
+    });
+  });
+
+  test("names settings that hold for all routes", () => {
+    const changes = [
+      ['[general]\nlisten = [":80", "unix:/a"]\ntrusted_proxies = ["private"]', "trusted proxies"],
+      ['[general]\nlisten = [":80", "unix:/a"]\nlog_format = "common"', "logs"],
+      ['[timeouts]\nconnect = "1s"\n[general]\nlisten = [":80", "unix:/a"]', "timeouts"],
+      ['[limits]\nmax_header_bytes = "32KiB"\n[general]\nlisten = [":80", "unix:/a"]', "header limit"],
+    ] as const;
+    for (const [text, words] of changes) {
+      const after = snapshotOf(BASE.replace('[general]\nlisten = [":80", "unix:/a"]', text));
+      expect(diff(snapshotOf(BASE), after)).toEqual({ ...NOTHING, settingsChanged: [words] });
+    }
+    expect(diffFromNothing(snapshotOf(BASE))).toMatchObject({
+      routesAdded: ["a/*", "b/*"],
+      settingsChanged: [],
     });
   });
 
