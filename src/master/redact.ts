@@ -1,11 +1,21 @@
 /** The running configuration for a reader who may see everything but secrets. */
 
 import type { HeaderList } from "../http/headers.ts";
-import type { ActionSpec, EndpointSpec, HeaderRules, MiddlewareSpec, Snapshot } from "../snapshot/types.ts";
+import type {
+  ActionSpec,
+  EndpointSpec,
+  HeaderRules,
+  MatchSpec,
+  MiddlewareSpec,
+  Snapshot,
+} from "../snapshot/types.ts";
 
 export const REDACTED = "(redacted)";
 
-/** Fields whose values are credentials more often than not. */
+/**
+ * Fields whose values are credentials more often than not. Only for what is sent to clients anyway: what is asked of
+ * a request or added to it for an application may be a secret under any name, often one from the environment.
+ */
 const SECRET_FIELD = /auth|cookie|token|secret|password|api-?key|session/i;
 
 export function redactSnapshot(snapshot: Snapshot): Snapshot {
@@ -15,8 +25,8 @@ export function redactSnapshot(snapshot: Snapshot): Snapshot {
       ...route,
       match: {
         ...route.match,
-        headers: route.match.headers.map(([name, value]) => [name, redactValue(name, value)] as const),
-        query: route.match.query.map(([name, value]) => [name, redactValue(name, value)] as const),
+        headers: redactConditions(route.match.headers),
+        query: redactConditions(route.match.query),
       },
       middleware: route.middleware.map(redactMiddleware),
       action: redactAction(route.action),
@@ -25,19 +35,29 @@ export function redactSnapshot(snapshot: Snapshot): Snapshot {
 }
 
 function redactMiddleware(spec: MiddlewareSpec): MiddlewareSpec {
-  return { ...spec, request: redactRules(spec.request), response: redactRules(spec.response) };
+  return {
+    ...spec,
+    request: redactRules(spec.request, () => true),
+    response: redactRules(spec.response, (name) => SECRET_FIELD.test(name)),
+  };
 }
 
-function redactRules(rules: HeaderRules): HeaderRules {
-  return { remove: rules.remove, set: redactHeaders(rules.set), add: redactHeaders(rules.add) };
+type IsSecret = (name: string) => boolean;
+
+function redactRules(rules: HeaderRules, isSecret: IsSecret): HeaderRules {
+  return {
+    remove: rules.remove,
+    set: redactHeaders(rules.set, isSecret),
+    add: redactHeaders(rules.add, isSecret),
+  };
 }
 
-function redactHeaders(headers: HeaderList): HeaderList {
-  return headers.map((item, i) => (i % 2 === 1 ? redactValue(headers[i - 1] ?? "", item) : item));
+function redactHeaders(headers: HeaderList, isSecret: IsSecret): HeaderList {
+  return headers.map((item, i) => (i % 2 === 1 && isSecret(headers[i - 1] ?? "") ? REDACTED : item));
 }
 
-function redactValue(name: string, value: string): string {
-  return SECRET_FIELD.test(name) && value !== "*" ? REDACTED : value;
+function redactConditions(conditions: MatchSpec["headers"]): MatchSpec["headers"] {
+  return conditions.map(([name, value]) => [name, value === "*" ? value : REDACTED] as const);
 }
 
 function redactAction(action: ActionSpec): ActionSpec {

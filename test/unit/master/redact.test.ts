@@ -15,7 +15,7 @@ function withSecrets(): Snapshot {
   };
   const request = {
     remove: ["x-a"],
-    set: ["authorization", "Bearer s3cret", "x-b", "plain"],
+    set: ["authorization", "Bearer s3cret", "x-b", "s3cret from the environment"],
     add: ["x-api-key", "s3cret"],
   };
   return {
@@ -33,11 +33,16 @@ function withSecrets(): Snapshot {
           ],
           query: [
             ["token", "s3cret"],
-            ["q", "x"],
+            ["q", "s3cret"],
+            ["any", "*"],
           ],
         },
         middleware: [
-          { kind: "headers", request, response: { remove: [], set: [], add: ["Set-Cookie", "id=s3cret"] } },
+          {
+            kind: "headers",
+            request,
+            response: { remove: [], set: [], add: ["Set-Cookie", "id=s3cret", "X-Open", "shown"] },
+          },
         ],
         action,
       },
@@ -58,13 +63,15 @@ test("redactSnapshot hides keys and credentials and keeps everything else", () =
   ]);
   expect(first?.match.query).toEqual([
     ["token", REDACTED],
-    ["q", "x"],
+    ["q", REDACTED],
+    ["any", "*"],
   ]);
   expect(first?.middleware[0]?.request).toEqual({
     remove: ["x-a"],
-    set: ["authorization", REDACTED, "x-b", "plain"],
+    set: ["authorization", REDACTED, "x-b", REDACTED],
     add: ["x-api-key", REDACTED],
   });
+  expect(text).toContain('"X-Open","shown"');
   expect(text).toContain('"CERT"');
   expect(second).toEqual(toRoute(2));
   expect(shown.generation).toBe(4);
