@@ -37,9 +37,15 @@ export interface Failure {
   readonly status: number;
 }
 
+export interface Answered {
+  readonly status: number;
+  readonly at: number;
+  readonly connection: ConnectionFacts;
+}
+
 export interface Load {
-  /** Ids that were answered, with their status. */
-  readonly answered: Map<string, number>;
+  /** By id. */
+  readonly answered: Map<string, Answered>;
   readonly failures: Failure[];
   readonly sent: () => number;
   readonly connections: () => number;
@@ -51,7 +57,7 @@ export interface Load {
 
 interface State {
   readonly options: LoadOptions;
-  readonly answered: Map<string, number>;
+  readonly answered: Map<string, Answered>;
   readonly failures: Failure[];
   sent: number;
   connections: number;
@@ -177,8 +183,9 @@ async function exchange(state: State, connection: Connection, isKept: boolean): 
     connection.socket.end();
   };
   if (typeof outcome === "string") return failed(outcome === "timeout" ? "timeout" : "closed", outcome, 0);
-  state.answered.set(id, outcome.status);
-  state.slowestMs = Math.max(state.slowestMs, performance.now() - sentAt);
+  const at = performance.now();
+  state.answered.set(id, { status: outcome.status, at, connection: { ...connection.facts } });
+  state.slowestMs = Math.max(state.slowestMs, at - sentAt);
   if (outcome.status !== 200) failed("status", outcome.body, outcome.status);
   else if (outcome.body !== id) failed("body", outcome.body, outcome.status);
   else if (outcome.closes) {

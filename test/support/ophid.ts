@@ -6,11 +6,13 @@ import { join } from "node:path";
 import { askMaster } from "../../src/master/client.ts";
 import type { StatusReport } from "../../src/master/status.ts";
 import { onCleanUp } from "./cleanup.ts";
+import { PROGRAM } from "./cli.ts";
 import { processesWith } from "./processes.ts";
 import { until } from "./until.ts";
 
 /** Another build can be tested by naming it. */
-export const BINARY = process.env["OPHID_TEST_BINARY"] ?? join(import.meta.dir, "../../dist/ophid");
+const OTHER = process.env["OPHID_TEST_BINARY"];
+export const COMMAND: readonly string[] = OTHER === undefined ? PROGRAM : [OTHER];
 
 export interface Ran {
   readonly exitCode: number;
@@ -52,7 +54,6 @@ export function makeDirectory(): string {
 
 /** Everything that runs on the home ends with the test, also what a killed master has left. */
 export function makeHome(): string {
-  if (!existsSync(BINARY)) throw new Error(`There is no ${BINARY}: run "npm run build" first`);
   const home = makeDirectory();
   onCleanUp(() => endProcesses(home));
   mkdirSync(join(home, "proxy"));
@@ -146,8 +147,8 @@ export async function runOphid(home: string, ...args: string[]): Promise<Ran> {
   return { exitCode, stdout, stderr };
 }
 
-function spawnOphid(home: string, args: readonly string[]) {
-  return Bun.spawn([BINARY, ...args], {
+export function spawnOphid(home: string, args: readonly string[]) {
+  return Bun.spawn([...COMMAND, ...args], {
     cwd: home,
     env: { ...process.env, OPHID_HOME: home, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],

@@ -22,11 +22,13 @@ export function processesWith(variable: string): number[] {
     .filter((pid) => readText(`/proc/${pid}/environ`).split("\0").includes(variable));
 }
 
-/** False for a zombie: its sockets are closed. */
+/** False only when all of its threads have ended: the first may be a zombie while others still hold the sockets. */
 export function isRunning(pid: number): boolean {
-  const text = readText(`/proc/${pid}/stat`);
-  const state = text.slice(text.lastIndexOf(")") + 2, text.lastIndexOf(")") + 3);
-  return state !== "" && state !== "Z" && state !== "X";
+  return names(`/proc/${pid}/task`).some((thread) => {
+    const text = readText(`/proc/${pid}/task/${thread}/stat`);
+    const state = text.slice(text.lastIndexOf(")") + 2, text.lastIndexOf(")") + 3);
+    return state !== "" && state !== "Z" && state !== "X";
+  });
 }
 
 /** Ports of the clients whose connections to `port` are among the open files of the process. */

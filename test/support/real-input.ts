@@ -94,7 +94,7 @@ async function startNginx(directory: string): Promise<number> {
 events { worker_connections 1024; }
 http {
   ${temporary.join("\n  ")}
-  access_log off; sendfile on; client_max_body_size 0; keepalive_requests 100000;
+  access_log off; sendfile on; client_max_body_size 0; send_timeout 10m; keepalive_requests 100000;
   server {
     listen 127.0.0.1:${port};
     root ${directory};
