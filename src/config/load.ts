@@ -9,9 +9,19 @@ import { parseDocument } from "./document.ts";
 import { type PathBase, resolvePath } from "./file-path.ts";
 import { type Flags, flagsPart, type ProxyFlags } from "./flags.ts";
 import { collectFileReferences, interpolate } from "./interpolate.ts";
-import { type Config, type LogDefaults, type ParsedConfig, type Part, parseConfig } from "./parse.ts";
+import {
+  type Config,
+  type LogDefaults,
+  type ParseInput,
+  type Part,
+  parseConfig,
+  parseParts,
+  sortByPlace,
+} from "./parse.ts";
+import type { Located } from "./check.ts";
 import { checkCertificates, checkKey } from "./pem.ts";
 import { type FileReader, systemFiles } from "./read-file.ts";
+import type { Route } from "./route.ts";
 import { MAX_ROUTES } from "./schema-route.ts";
 
 export const MAX_CONFIG_BYTES = 16 * 1024 ** 2;
@@ -47,21 +57,26 @@ export async function loadConfig(options: LoadOptions): Promise<Result<Config, D
   if (!main.ok || !includes.ok) {
     return err([...(main.ok ? [] : main.error), ...(includes.ok ? [] : includes.error)]);
   }
-  const parsed = parseConfig({
+  const input: ParseInput = {
     main: main.value,
     includes: includes.value,
     overrides: options.flags && flagsPart(options.flags),
     paths: context.paths,
     defaults: options.defaults,
-  });
-  return parsed.ok ? loadPems(parsed.value, context) : parsed;
+  };
+  const { config, routes, diagnostics } = parseParts(input);
+  const files = await loadPems(routes, context);
+  // A path whose reference failed is told already.
+  const told = new Set(diagnostics.map(nameOf));
+  const all = [...diagnostics, ...files.diagnostics.filter((each) => !told.has(nameOf(each)))];
+  if (config === undefined || all.length > 0) return err(sortByPlace(all, input));
+  return ok({ ...config, pems: files.pems });
 }
 
 /** `ophid proxy start --target localhost:3000 --listen :8080` without a file. */
 export function configFromFlags(flags: ProxyFlags, defaults: LogDefaults): Result<Config, Diagnostic[]> {
   const paths = { folder: "/", home: "/" };
-  const parsed = parseConfig({ main: flagsPart(flags), includes: [], overrides: undefined, paths, defaults });
-  return parsed.ok ? ok(parsed.value.config) : parsed;
+  return parseConfig({ main: flagsPart(flags), includes: [], overrides: undefined, paths, defaults });
 }
 
 async function loadPart(path: string, context: Context): Promise<Result<Part, Diagnostic[]>> {
@@ -99,10 +114,19 @@ async function loadIncludes(path: string, context: Context): Promise<Result<Part
   return diagnostics.length === 0 ? ok(parts) : err(diagnostics);
 }
 
-async function loadPems(parsed: ParsedConfig, context: Context): Promise<Result<Config, Diagnostic[]>> {
+function nameOf({ file, path }: Diagnostic): string {
+  return `${file} ${path}`;
+}
+
+interface LoadedPems {
+  readonly pems: ReadonlyMap<string, string>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+async function loadPems(routes: readonly Located<Route>[], context: Context): Promise<LoadedPems> {
   const pems = new Map<string, string>();
   const diagnostics: Diagnostic[] = [];
-  for (const { value: route, document, path } of parsed.routes) {
+  for (const { value: route, document, path } of routes) {
     const tls = route.type === "proxy" ? route.backend_tls : undefined;
     if (tls === undefined) continue;
     const read = (key: "ca" | "cert" | "key") =>
@@ -113,7 +137,7 @@ async function loadPems(parsed: ParsedConfig, context: Context): Promise<Result<
     const chain = cert.pem === undefined ? undefined : checkCertificates(cert.pem);
     diagnostics.push(...key.check((pem) => checkKey(pem, chain?.ok ? chain.value : [])));
   }
-  return diagnostics.length === 0 ? ok({ ...parsed.config, pems }) : err(diagnostics);
+  return { pems, diagnostics };
 }
 
 interface PemSetting {

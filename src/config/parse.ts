@@ -54,8 +54,11 @@ export interface ParseInput {
 }
 
 export interface ParsedConfig {
-  readonly config: Config;
+  /** Undefined if anything is wrong. */
+  readonly config: Config | undefined;
+  /** Those that can be read, whatever is wrong elsewhere. */
   readonly routes: readonly Located<Route>[];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 const ROOT = table({
@@ -71,7 +74,13 @@ const INCLUDE = table({ routes: optional(list(anything(), MAX_ROUTES)) });
 
 const NO_PEMS: ReadonlyMap<string, string> = new Map();
 
-export function parseConfig(input: ParseInput): Result<ParsedConfig, Diagnostic[]> {
+export function parseConfig(input: ParseInput): Result<Config, Diagnostic[]> {
+  const { config, diagnostics } = parseParts(input);
+  return config === undefined ? err(sortByPlace(diagnostics, input)) : ok(config);
+}
+
+/** For a caller that has more to say about the routes; the diagnostics are in no order yet. */
+export function parseParts(input: ParseInput): ParsedConfig {
   const diagnostics: Diagnostic[] = [];
   const main = createReport(input.main, diagnostics);
   main.flaws(findUnavailable(input.main.tree));
@@ -96,7 +105,7 @@ export function parseConfig(input: ParseInput): Result<ParsedConfig, Diagnostic[
   const routes = readParts(input, main, diagnostics);
   diagnostics.push(...checkRoutes(routes));
   if (diagnostics.length > 0 || !settings || !timeouts || !limits)
-    return err(sortByPlace(diagnostics, input));
+    return { config: undefined, routes, diagnostics };
   const config = {
     general: settings,
     timeouts,
@@ -104,7 +113,7 @@ export function parseConfig(input: ParseInput): Result<ParsedConfig, Diagnostic[
     routes: routes.map(({ value }) => value),
     pems: NO_PEMS,
   };
-  return ok({ config, routes });
+  return { config, routes, diagnostics };
 }
 
 interface Report {
@@ -218,7 +227,7 @@ function explainRoutes(flaw: Flaw): Flaw {
 const ROOT_KEYS = { general: true, tls: true, timeouts: true, limits: true, admin: true } as const;
 
 /** By file in the order they were read, then by line. */
-function sortByPlace(diagnostics: readonly Diagnostic[], input: ParseInput): Diagnostic[] {
+export function sortByPlace(diagnostics: readonly Diagnostic[], input: ParseInput): Diagnostic[] {
   const parts = [input.overrides, input.main, ...input.includes];
   const order = new Map(parts.map((part, index) => [part?.document.file, index]));
   return [...diagnostics].sort((a, b) => {

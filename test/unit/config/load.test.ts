@@ -92,6 +92,28 @@ describe("loadConfig", () => {
     expect(text.match(/error:/g)).toHaveLength(3);
   });
 
+  test("reports missing files together with everything else, in the order of the files", async () => {
+    const tls = 'target = "https://a.example"\nbackend_tls = { ca = "/no.pem" }\n';
+    const text = await errorsOf({
+      "/etc/ophid/config.toml": `[[routes]]\n${tls}\n[general]\nwrkers = 1\n`,
+      "/etc/ophid/routes.d/a.toml": `[[routes]]\nhost = "b"\n${tls}\n[[routes]]\nhost = 1\ntarget = "y:1"\n`,
+    });
+    expect(text.match(/\S+: error: Cannot \S+ [^:]+/g)).toEqual([
+      "/etc/ophid/config.toml:3:22: error: Cannot read routes[0].backend_tls.ca",
+      "/etc/ophid/config.toml:6:1: error: Cannot use general.wrkers",
+      "/etc/ophid/routes.d/a.toml:4:22: error: Cannot read routes[0].backend_tls.ca",
+      "/etc/ophid/routes.d/a.toml:7:8: error: Cannot read routes[1].host",
+    ]);
+  });
+
+  test("a file whose path cannot be known is one error, not two", async () => {
+    const text = await errorsOf({
+      "/etc/ophid/config.toml":
+        '[[routes]]\ntarget = "https://a.example"\nbackend_tls = { ca = "${NONE}" }\n',
+    });
+    expect(text.match(/error:/g)).toHaveLength(1);
+  });
+
   test("reads referenced files once, from the folder of the configuration, without their last line end", async () => {
     const files = createFiles({
       "/etc/ophid/config.toml": `${ROUTE}add_headers = { A = "\${file:t}", B = "\${file:t}" }\n`,

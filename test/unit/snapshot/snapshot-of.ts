@@ -16,5 +16,5 @@ export function snapshotOf(text: string, pems: ReadonlyMap<string, string> = new
     defaults: { access_log: "/a", error_log: "/e" },
   });
   if (!parsed.ok) throw new Error(formatDiagnostics(parsed.error, { color: false }));
-  return compile({ ...parsed.value.config, pems });
+  return compile({ ...parsed.value, pems });
 }
