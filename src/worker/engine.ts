@@ -116,6 +116,10 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
       for (const listener of all) void listener.stop();
       front.registry.closeAll({ withinMs: deadlineMs * DRAIN_CLOSE_PART, random: Math.random });
       while (totalInFlight(all) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
+      const left = totalInFlight(all);
+      if (left > 0) {
+        context.log.warn(`The drain ran out of time: ${left} request${left === 1 ? "" : "s"} cut off`);
+      }
       cutting = true;
       for (const listener of all) listener.kill();
       for (const endpoint of current?.endpoints.values() ?? []) closeIdle(endpoint);

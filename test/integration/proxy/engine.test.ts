@@ -100,6 +100,7 @@ describe("row 65: drain", () => {
     expect(performance.now() - start).toBeLessThan(1000);
     await client.closed();
     await until("the endpoint's connection is closed", () => upstream.connections[0]?.isGone());
+    expect(proxy.messages).toEqual(["The drain ran out of time: 1 request cut off"]);
   });
 });
 
