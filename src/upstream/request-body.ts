@@ -11,6 +11,8 @@ const FIRST_PIECE_WAIT_MS = 5;
 const JOIN_BYTES = 16 * 1024;
 /** A body that ended within this many bytes is kept until the answer starts, so that it can be replayed. */
 export const REPLAY_BYTES = 64 * 1024;
+/** A piece costs 200 bytes however short it is: bytes sent one by one must not cost 13 MB a request. */
+export const REPLAY_PIECES = 64;
 
 const CRLF = "\r\n";
 const LAST_CHUNK: Uint8Array = Buffer.from("0\r\n\r\n");
@@ -22,7 +24,7 @@ export interface ReplayableBody {
   keptBytes: number;
   /** The source has been read to its end. */
   complete: boolean;
-  /** More was read than is kept: no replay. */
+  /** No longer kept: no replay. */
   overflown: boolean;
   /** The read under way, at most one: whoever sends the body, also for the second time, waits for the same piece. */
   reading: Promise<Uint8Array | undefined> | undefined;
@@ -30,6 +32,12 @@ export interface ReplayableBody {
 
 export function createReplayableBody(source: RequestBody): ReplayableBody {
   return { source, kept: [], keptBytes: 0, complete: false, overflown: false, reading: undefined };
+}
+
+/** The body will not be sent again: an answer has begun, or more was read than is kept. */
+export function forgetKept(body: ReplayableBody): void {
+  body.overflown = true;
+  body.kept.length = 0;
 }
 
 /**
@@ -131,12 +139,8 @@ async function readSource(body: ReplayableBody): Promise<Uint8Array | undefined>
     return undefined;
   }
   body.keptBytes += piece.length;
-  if (body.keptBytes <= REPLAY_BYTES) {
-    body.kept.push(piece);
-  } else {
-    body.overflown = true;
-    body.kept.length = 0;
-  }
+  if (body.keptBytes > REPLAY_BYTES || body.kept.length === REPLAY_PIECES) forgetKept(body);
+  else if (!body.overflown) body.kept.push(piece);
   return piece;
 }
 

@@ -10,7 +10,7 @@ import { type Deadlines, unwatch } from "./deadlines.ts";
 import type { PendingDials } from "./dial.ts";
 import { type Endpoint, putIdle } from "./endpoint.ts";
 import type { OutboundRules } from "./outbound.ts";
-import { type ReplayableBody, requestTimeout } from "./request-body.ts";
+import { forgetKept, type ReplayableBody, requestTimeout } from "./request-body.ts";
 import type { ResponseHead } from "./response-head.ts";
 import { checkUpgrade, toUpgradeAnswer, type UpgradeTools } from "./upgrade.ts";
 
@@ -194,6 +194,7 @@ function switchProtocol(call: Call<Run>, run: Run, head: ResponseHead): void {
 function answer(run: Run, make: () => Answer): void {
   if (run.headTimer !== undefined) clearTimeout(run.headTimer);
   run.answered = true;
+  if (run.body !== undefined) forgetKept(run.body);
   run.resolve(make());
 }
 

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { createReplayableBody, REPLAY_BYTES, sendWithBody } from "../../../src/upstream/request-body.ts";
+import {
+  createReplayableBody,
+  forgetKept,
+  REPLAY_BYTES,
+  REPLAY_PIECES,
+  sendWithBody,
+} from "../../../src/upstream/request-body.ts";
 import { abortCall } from "../../../src/upstream/call.ts";
 import { createHarness, type Harness } from "../../support/call-harness.ts";
 import { createFakeBody } from "../../support/exchange.ts";
@@ -181,5 +187,34 @@ describe("row 27: sending a body again", () => {
     const second = createHarness({ hasBody: true });
     await sendWithBody(second.call, HEAD, body);
     expect([text(second), second.call.failure?.kind]).toEqual(["", "upstream_closed"]);
+  });
+
+  test("row 45: bytes that come one by one are kept in few pieces", async () => {
+    const source = createFakeBody(undefined);
+    const body = createReplayableBody(source);
+    const harness = createHarness({ hasBody: true });
+    for (let i = 0; i < REPLAY_PIECES; i++) source.push("x");
+    const done = sendWithBody(harness.call, HEAD, body);
+    await until("it reads on", () => source.waiting() === 1);
+    expect([body.overflown, body.kept.length]).toEqual([false, REPLAY_PIECES]);
+    for (let i = 0; i < REPLAY_PIECES; i++) source.push("x");
+    await until("it reads on", () => source.waiting() === 1);
+    expect([body.overflown, body.kept.length]).toEqual([true, 0]);
+    source.push(undefined);
+    await done;
+    expect(text(harness).split("1\r\nx\r\n").length - 1).toBe(2 * REPLAY_PIECES);
+  });
+
+  test("row 45: nothing is kept once an answer has begun", async () => {
+    const source = createFakeBody(6);
+    const body = createReplayableBody(source);
+    const harness = createHarness({ hasBody: true });
+    source.push("one");
+    const done = sendWithBody(harness.call, HEAD, body);
+    await until("it reads on", () => source.waiting() === 1);
+    forgetKept(body);
+    source.push("two");
+    await done;
+    expect([body.kept.length, text(harness)]).toEqual([0, "HEAD\r\n\r\nonetwo"]);
   });
 });
