@@ -22,6 +22,10 @@ export function toResponse(exchange: Exchange, answer: Answer, events: ResponseE
   const headers = toHeaders(answer.headers);
   const init = { status: answer.status, headers };
   const body = answer.body;
+  if (exchange.method === "HEAD" && body.kind !== "stream") {
+    completeHead(answer, headers);
+    return finished(new Response(null, init), events);
+  }
   switch (body.kind) {
     case "bytes":
       trace.bytesOut = body.bytes.length;
@@ -32,10 +36,15 @@ export function toResponse(exchange: Exchange, answer: Answer, events: ResponseE
     case "stream":
       return new Response(toStream(exchange, body, events, body.first ?? silentOpening(headers)), init);
     default:
-      // Without a length Bun would say that the body of a GET is empty.
-      if (exchange.method === "HEAD" && !hasLength(answer)) headers.set("transfer-encoding", "chunked");
       return finished(new Response(null, init), events);
   }
+}
+
+/** To HEAD Bun claims an empty body where no length is given (RFC 9110 8.6), and sends no Date (6.6.1). */
+function completeHead(answer: Answer, headers: Headers): void {
+  if (answer.body.kind === "bytes") headers.set("content-length", String(answer.body.bytes.length));
+  else if (!hasLength(answer)) headers.set("transfer-encoding", "chunked");
+  if (!headers.has("date")) headers.set("date", new Date().toUTCString());
 }
 
 function hasLength({ status, headers }: Answer): boolean {

@@ -261,6 +261,8 @@ describe.each(FRONTS)("behind %s", (_name, front) => {
     }
     const asked = await request(proxy.port, head("HEAD /secret"), "HEAD");
     expect([asked.status, asked.body.length]).toEqual([404, 0]);
+    const got = await request(proxy.port, head("GET /secret"));
+    expect(fieldOf(asked, "content-length")).toBe(String(got.body.length));
   });
 
   test("row 19: Connection: close is obeyed", async () => {

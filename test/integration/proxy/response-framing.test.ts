@@ -426,6 +426,11 @@ describe.each(FRONTS)("behind %s", (name, front) => {
     expect(fieldsOf(kept.response, "date")).toEqual([date]);
     const { response } = await exchange(OK);
     // The second front is minimal: only a front knows when its answer leaves.
-    if (isBun) expect(fieldOf(response, "date")).toMatch(/^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/);
+    const imfFixdate = /^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/;
+    if (isBun) expect(fieldOf(response, "date")).toMatch(imfFixdate);
+    const asked = await exchange(OK, "HEAD");
+    if (isBun) expect(fieldsOf(asked.response, "date")).toEqual([expect.stringMatching(imfFixdate)]);
+    const dated = await exchange(`HTTP/1.1 200 OK\r\nDate: ${date}\r\nContent-Length: 0\r\n\r\n`, "HEAD");
+    expect(fieldsOf(dated.response, "date")).toEqual([date]);
   });
 });
