@@ -69,9 +69,11 @@ export interface EndpointReport {
 export async function reportWorkers(supervisor: Supervisor): Promise<WorkerReport[]> {
   const seated = new Set<Member>();
   for (const { member } of supervisor.seats) if (member !== undefined) seated.add(member);
+  // While the proxy stops, a seat that is empty stays so.
+  const seats = supervisor.seats.filter(({ member }) => member !== undefined || !supervisor.isStopping);
   const leaving = [...supervisor.members].filter((member) => !seated.has(member));
   return await Promise.all([
-    ...supervisor.seats.map(async (seat) => {
+    ...seats.map(async (seat) => {
       const { index, member, restarts } = seat;
       if (member === undefined)
         return describeWorker({ index, restarts, state: "waiting" }, undefined, undefined);
