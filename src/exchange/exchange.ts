@@ -64,7 +64,8 @@ export interface RequestBody extends ByteSource {
 
 export type AnswerBody =
   | { readonly kind: "none" }
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  /** `keepLength`: the length is worth more than the speed of a large body (a limit of Bun.serve). */
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly keepLength?: boolean }
   | { readonly kind: "stream"; readonly first: Uint8Array | undefined; readonly rest: ByteSource }
   | {
       readonly kind: "websocket";

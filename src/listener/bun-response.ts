@@ -4,6 +4,7 @@ import type { Answer, AnswerBody, Exchange } from "../exchange/exchange.ts";
 import { ProxyFailure } from "../exchange/error.ts";
 import { getHeader, type HeaderList } from "../http/headers.ts";
 import { silentOpening } from "../runtime/early-head.ts";
+import { LARGE_BODY_BYTES, toLargeBody } from "../runtime/large-body.ts";
 import { toUntypedBody } from "../runtime/untyped-body.ts";
 
 /** Told about the end of an answer, so that idle timers and the log are right. */
@@ -29,15 +30,17 @@ export function toResponse(exchange: Exchange, answer: Answer, events: ResponseE
   switch (body.kind) {
     case "bytes":
       trace.bytesOut = body.bytes.length;
-      return finished(
-        new Response(headers.has("content-type") ? body.bytes : toUntypedBody(body.bytes), init),
-        events,
-      );
+      return finished(new Response(toBody(body, headers), init), events);
     case "stream":
       return new Response(toStream(exchange, body, events, body.first ?? silentOpening(headers)), init);
     default:
       return finished(new Response(null, init), events);
   }
+}
+
+function toBody({ bytes, keepLength }: BytesBody, headers: Headers) {
+  if (bytes.length >= LARGE_BODY_BYTES && keepLength !== true) return toLargeBody(bytes);
+  return headers.has("content-type") ? bytes : toUntypedBody(bytes);
 }
 
 /** To HEAD Bun claims an empty body where no length is given (RFC 9110 8.6), and sends no Date (6.6.1). */
@@ -66,6 +69,7 @@ function toHeaders(list: HeaderList): Headers {
 /** Pieces are read when they are wanted: one is up to 512 KiB, and a client that stops reading would hold one more. */
 const NOTHING_AHEAD = { highWaterMark: 0 } as const;
 
+type BytesBody = Extract<AnswerBody, { kind: "bytes" }>;
 type StreamBody = Extract<AnswerBody, { kind: "stream" }>;
 
 /**

@@ -17,6 +17,10 @@ export function createRespond({ status, body, contentType }: RespondOptions): Ha
       const headers = ["Content-Type", contentType, "Content-Length", String(bytes.length)];
       return { status, headers, body: { kind: "none" } };
     }
-    return { status, headers: ["Content-Type", contentType], body: { kind: "bytes", bytes } };
+    return {
+      status,
+      headers: ["Content-Type", contentType],
+      body: { kind: "bytes", bytes, keepLength: true },
+    };
   };
 }

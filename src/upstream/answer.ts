@@ -57,8 +57,11 @@ function answerBody(call: Call, head: ResponseHead, responseBuffer: number): Ans
     abortCall(call);
     return NO_BODY;
   }
-  if (call.ended && (call.queuedBytes < WHOLE_BODY_BYTES || call.queuedBytes <= responseBuffer)) {
-    return call.queuedBytes === 0 ? EMPTY_BODY : { kind: "bytes", bytes: takeWhole(call) };
+  if (call.ended) {
+    if (call.queuedBytes === 0) return EMPTY_BODY;
+    const keepLength = call.queuedBytes < WHOLE_BODY_BYTES || call.queuedBytes <= responseBuffer;
+    // Several pieces of a large body are not worth a copy.
+    if (keepLength || call.queue.length === 1) return { kind: "bytes", bytes: takeWhole(call), keepLength };
   }
   // What was to be buffered turned out too large: from here on no more than for any stream.
   call.bufferLimit = READ_BUFFER_BYTES;

@@ -7,13 +7,21 @@ import type { EndpointSpec, EndpointTls } from "../snapshot/types.ts";
 import { type Connection, createConnection, destroyConnection, flushPending } from "./connection.ts";
 
 /**
- * Dials under way per endpoint, those given up but not yet refused by the kernel included: Bun.connect
- * cannot be cancelled, so without a bound a black-holed endpoint would collect descriptors.
+ * Dials per endpoint that were given up but that the kernel still tries: Bun.connect cannot be cancelled, so
+ * a black-holed endpoint would collect descriptors. Those somebody waits for are bounded by MAX_CONNECTIONS.
  */
-export const MAX_PENDING_DIALS = 256;
+export const MAX_ABANDONED_DIALS = 256;
+/** Dials allowed all the same, so that an endpoint that is back is noticed before the kernel gives up the old ones. */
+export const PROBING_DIALS = 16;
+
+export interface DialCount {
+  /** Somebody waits for these. */
+  waiting: number;
+  abandoned: number;
+}
 
 /** Dials under way by endpoint key. */
-export type PendingDials = Map<string, number>;
+export type PendingDials = Map<string, DialCount>;
 
 type Dialled = Result<Connection, ProxyError>;
 
@@ -22,24 +30,32 @@ export function dial(
   timeoutMs: number,
   pendingDials: PendingDials,
 ): Promise<Dialled> {
-  const pending = pendingDials.get(endpoint.key) ?? 0;
-  if (pending >= MAX_PENDING_DIALS) {
-    return Promise.resolve(
-      err(upstreamError("connect_limit", `${pending} dials to ${endpoint.name} under way`, "safe")),
-    );
+  const count = pendingDials.get(endpoint.key) ?? { waiting: 0, abandoned: 0 };
+  if (count.abandoned >= MAX_ABANDONED_DIALS && count.waiting >= PROBING_DIALS) {
+    const detail = `${endpoint.name} did not accept ${count.abandoned} connections in time`;
+    return Promise.resolve(err(upstreamError("connect_limit", detail, "safe")));
   }
-  pendingDials.set(endpoint.key, pending + 1);
+  pendingDials.set(endpoint.key, count);
+  count.waiting += 1;
   return new Promise<Dialled>((resolve) => {
     const connection = createConnection(endpoint.key, endpoint.name);
     let settled = false;
+    let opened = false;
+    /** The kernel is done with it, one way or the other. */
+    const onOpened = () => {
+      opened = true;
+      if (settled) count.abandoned -= 1;
+    };
     const settle = (result: Dialled) => {
       if (settled) return;
       settled = true;
+      count.waiting -= 1;
       clearTimeout(timer);
       if (!result.ok) destroyConnection(connection);
       resolve(result);
     };
     const timer = setTimeout(() => {
+      if (!opened) count.abandoned += 1;
       settle(
         err(
           upstreamError("connect_timeout", `${endpoint.name} did not accept within ${timeoutMs} ms`, "safe"),

@@ -20,6 +20,8 @@ interface Pending {
   readonly id: number;
   prepared: Prepared | undefined;
   discarded: boolean;
+  /** Resolves once nothing of a discarded one is left. */
+  readonly gone: PromiseWithResolvers<void>;
 }
 
 interface Worker {
@@ -139,18 +141,24 @@ function init(worker: Worker, message: Extract<MasterMessage, { type: "init" }>)
 }
 
 async function prepare(worker: Worker, id: number, snapshot: Prepared["snapshot"]): Promise<void> {
-  const { engine } = worker;
+  const { engine, pending: earlier } = worker;
   const obstacle = prepareObstacle(worker);
   if (engine === undefined || obstacle !== undefined) {
     send({ type: "refused", id, message: obstacle ?? "the worker was not initialised" });
     return;
   }
-  const pending: Pending = { id, prepared: undefined, discarded: false };
+  const pending: Pending = { id, prepared: undefined, discarded: false, gone: Promise.withResolvers() };
   worker.pending = pending;
+  // Orders that arrive in one piece are read in one go: what was taken back before this one is still being undone.
+  await earlier?.gone.promise;
+  if (pending.discarded) {
+    forget(worker, pending);
+    return;
+  }
   try {
     pending.prepared = await engine.prepare(snapshot);
   } catch (error) {
-    if (worker.pending === pending) worker.pending = undefined;
+    forget(worker, pending);
     send({ type: "refused", id, message: error instanceof Error ? error.message : String(error) });
     return;
   }
@@ -161,7 +169,7 @@ async function prepare(worker: Worker, id: number, snapshot: Prepared["snapshot"
 
 function prepareObstacle(worker: Worker): string | undefined {
   if (worker.drainTimer !== undefined) return "the worker is draining";
-  if (worker.pending !== undefined) return "the worker is still busy with another snapshot";
+  if (worker.pending?.discarded === false) return "the worker is still busy with another snapshot";
   return undefined;
 }
 
@@ -188,6 +196,11 @@ async function release(worker: Worker, pending: Pending): Promise<void> {
   const { engine } = worker;
   const { prepared } = pending;
   if (engine !== undefined && prepared !== undefined) await engine.discard(prepared);
+  forget(worker, pending);
+}
+
+function forget(worker: Worker, pending: Pending): void {
+  pending.gone.resolve();
   if (worker.pending === pending) worker.pending = undefined;
 }
 

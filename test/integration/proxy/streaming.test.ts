@@ -10,6 +10,7 @@ import { type ProxyRouteOptions, proxyRoute, startProxy } from "../../support/pr
 import { head, openClient, request } from "../../support/raw-client.ts";
 import { OK, patternOf, type RawUpstreamOptions, startRawUpstream } from "../../support/upstream.ts";
 import { until } from "../../support/until.ts";
+import { SMALL_BODY_BYTES } from "../../../src/listener/bun-request.ts";
 
 afterEach(cleanUp);
 
@@ -268,9 +269,10 @@ describe.each(FRONTS)("behind %s", (name, front) => {
 
     test("slower than the idle timeout in all, but never silent, is not cut", async () => {
       const setting = await setUp({ serve: OK }, {}, 500);
-      setting.client.send(head("POST /", "Content-Length: 8"));
+      const pieceBytes = SMALL_BODY_BYTES / 4;
+      setting.client.send(head("POST /", `Content-Length: ${8 * pieceBytes}`));
       for (let i = 0; i < 8; i++) {
-        setting.client.send("x");
+        setting.client.send("x".repeat(pieceBytes));
         await Bun.sleep(150);
       }
       expect((await setting.client.read()).status).toBe(200);

@@ -79,6 +79,10 @@ describe("renderError", () => {
   test("the JSON is well-formed", () => {
     const { body } = renderError(error, ["accept", "application/json"]);
     const bytes = body.kind === "bytes" ? body.bytes : new Uint8Array(0);
-    expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual({ title: "502 Bad Gateway", status: 502, detail: expect.any(String) });
+    expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual({
+      title: "502 Bad Gateway",
+      status: 502,
+      detail: expect.any(String),
+    });
   });
 });

@@ -9,7 +9,7 @@ describe("createRespond", () => {
     expect(answerOf(respond(200))).toEqual({
       status: 200,
       headers: ["Content-Type", "text/plain"],
-      body: { kind: "bytes", bytes: new TextEncoder().encode("h\u00e9") },
+      body: { kind: "bytes", bytes: new TextEncoder().encode("h\u00e9"), keepLength: true },
     });
   });
 

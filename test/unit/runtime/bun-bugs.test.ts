@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { silentOpening } from "../../../src/runtime/early-head.ts";
 import { toUpgradeFields } from "../../../src/runtime/subprotocol.ts";
+import { toLargeBody } from "../../../src/runtime/large-body.ts";
 import { toUntypedBody } from "../../../src/runtime/untyped-body.ts";
 
 type TestServer = ReturnType<typeof Bun.serve>;
@@ -135,4 +136,23 @@ describe("the idle timer of Bun.serve (idle-timer.ts)", () => {
     expect(await exchange(server.port ?? 0, GET, HEAD_END, 10_000)).toBe("");
     expect(performance.now() - startedAt).toBeLessThan(9000);
   }, 15_000);
+});
+
+describe("large bodies that were not ready at once (large-body.ts)", () => {
+  test("oven-sh/bun#10507: arrive whole, without a length", async () => {
+    const bytes = new Uint8Array(100_000).fill(120);
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      development: false,
+      async fetch() {
+        await Bun.sleep(1);
+        return new Response(toLargeBody(bytes), { headers: { "content-length": String(bytes.length) } });
+      },
+    });
+    servers.push(server);
+    const text = await exchange(server.port ?? 0, GET, /\r\n0\r\n\r\n$/, 5000);
+    expect(text).toMatch(/transfer-encoding: chunked/i);
+    expect(text.split("x").length - 1).toBe(bytes.length);
+  });
 });
