@@ -6,6 +6,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { FORGIVE_MS } from "../../src/master/backoff.ts";
 import { openCells } from "../../src/shm/cells.ts";
 import { MAX_ENDPOINT_SLOTS } from "../../src/shm/layout.ts";
 import { cleanUp } from "../support/cleanup.ts";
@@ -114,8 +115,12 @@ function createRandom(seed: number): () => number {
 }
 
 async function killWorker({ ophid, random, kills }: Scene): Promise<void> {
-  const pids = await ophid.workerPids();
-  const victim = pids[Math.floor(random() * pids.length)];
+  const { workers } = await ophid.status();
+  const ready = workers.filter(({ state }) => state === "ready");
+  const pids = ready.flatMap(({ pid }) => pid ?? []);
+  // Those that died young again and again are a crash loop, which is slowed down on purpose.
+  const grown = ready.filter(({ uptimeMs }) => uptimeMs >= FORGIVE_MS).flatMap(({ pid }) => pid ?? []);
+  const victim = grown[Math.floor(random() * grown.length)];
   if (victim === undefined) return;
   const listedAt = performance.now();
   const others = new Set<number>();
@@ -127,8 +132,8 @@ async function killWorker({ ophid, random, kills }: Scene): Promise<void> {
   while (isRunning(victim)) await Bun.sleep(1);
   const deadAt = performance.now();
   await until("a worker is back", async () => {
-    const ready = await ophid.workerPids();
-    return ready.length === WORKERS && !ready.includes(victim);
+    const now = await ophid.workerPids();
+    return now.length === WORKERS && !now.includes(victim);
   });
   kills.push({
     kind: "worker",

@@ -52,12 +52,12 @@ export function judge(failure: Failure, kills: readonly Kill[]): Verdict {
 function judgeWorker({ kind, failedAt, connection }: Failure, kill: WorkerKill): Verdict | undefined {
   if (kind !== "closed" || connection === undefined) return undefined;
   if (failedAt < kill.killedAt || failedAt > kill.deadAt + SEEN_MS) return undefined;
-  const { openedAt, clientPort } = connection;
+  const { startedAt, openedAt, clientPort } = connection;
   if (openedAt < kill.listedAt) {
     if (kill.owned.has(clientPort)) return "accepted";
     return kill.others.has(clientPort) ? undefined : "dying";
   }
-  return openedAt <= kill.deadAt ? "dying" : undefined;
+  return startedAt <= kill.deadAt ? "dying" : undefined;
 }
 
 /** Requests that were under way when the master died are not excused: the workers have to finish them. */

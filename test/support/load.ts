@@ -21,6 +21,8 @@ export interface LoadOptions {
 /** Times are of `performance.now()`. */
 export interface ConnectionFacts {
   readonly clientPort: number;
+  /** The kernel finished the handshake at some time between these two. */
+  readonly startedAt: number;
   readonly openedAt: number;
   readonly requests: number;
 }
@@ -98,7 +100,7 @@ export function startLoad(options: LoadOptions): Load {
 
 interface Connection {
   readonly socket: Socket<undefined>;
-  readonly facts: { readonly clientPort: number; readonly openedAt: number; requests: number };
+  readonly facts: Omit<ConnectionFacts, "requests"> & { requests: number };
   received: string;
   closed: string;
   wake: () => void;
@@ -143,7 +145,7 @@ async function connect(state: State): Promise<Connection | undefined> {
         error: (_, error) => end(error.message),
       },
     });
-    const facts = { clientPort: socket.localPort, openedAt: performance.now(), requests: 0 };
+    const facts = { clientPort: socket.localPort, startedAt, openedAt: performance.now(), requests: 0 };
     connection = { socket, facts, received: "", closed: "", wake: () => undefined };
     state.connections += 1;
     return connection;
