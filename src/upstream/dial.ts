@@ -40,27 +40,20 @@ export function dial(
   return new Promise<Dialled>((resolve) => {
     const connection = createConnection(endpoint.key, endpoint.name);
     let settled = false;
-    let opened = false;
-    /** The kernel is done with it, one way or the other. */
-    const onOpened = () => {
-      opened = true;
-      if (settled) count.abandoned -= 1;
-    };
+    let abandoned = false;
     const settle = (result: Dialled) => {
       if (settled) return;
       settled = true;
-      count.waiting -= 1;
       clearTimeout(timer);
+      uncount(pendingDials, endpoint.key, "waiting");
       if (!result.ok) destroyConnection(connection);
       resolve(result);
     };
     const timer = setTimeout(() => {
-      if (!opened) count.abandoned += 1;
-      settle(
-        err(
-          upstreamError("connect_timeout", `${endpoint.name} did not accept within ${timeoutMs} ms`, "safe"),
-        ),
-      );
+      abandoned = connection.socket === undefined;
+      if (abandoned) count.abandoned += 1;
+      const detail = `${endpoint.name} did not accept within ${timeoutMs} ms`;
+      settle(err(upstreamError("connect_timeout", detail, "safe")));
     }, timeoutMs);
     const tls = endpoint.tls;
     if (tls !== undefined) {
@@ -72,16 +65,24 @@ export function dial(
     }
     open(endpoint, connection).then(
       (socket) => {
-        release(pendingDials, endpoint.key);
+        if (abandoned) uncount(pendingDials, endpoint.key, "abandoned");
         if (settled) socket.terminate();
         else if (endpoint.tls === undefined) settle(ok(connection));
       },
       (error: unknown) => {
-        release(pendingDials, endpoint.key);
+        if (abandoned) uncount(pendingDials, endpoint.key, "abandoned");
         settle(err(classifyDialError(endpoint.name, error)));
       },
     );
   });
+}
+
+/** The entry stays as long as a dial is counted in it. */
+function uncount(pendingDials: PendingDials, key: string, what: keyof DialCount): void {
+  const count = pendingDials.get(key);
+  if (count === undefined) return;
+  count[what] -= 1;
+  if (count.waiting + count.abandoned === 0) pendingDials.delete(key);
 }
 
 /** Async, because Bun.connect throws at once for keys and certificates that it cannot use. */
@@ -107,12 +108,6 @@ function toTlsOptions(tls: EndpointTls) {
     ...(tls.cert === undefined ? {} : { cert: tls.cert }),
     ...(tls.key === undefined ? {} : { key: tls.key }),
   };
-}
-
-function release(pendingDials: PendingDials, key: string): void {
-  const left = (pendingDials.get(key) ?? 1) - 1;
-  if (left === 0) pendingDials.delete(key);
-  else pendingDials.set(key, left);
 }
 
 /** One table for every upstream socket; the connection in `socket.data` knows who the event is for. */

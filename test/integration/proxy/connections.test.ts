@@ -43,6 +43,16 @@ describe.each(FRONTS)("behind %s", (_name, front) => {
       expect(proxy.inFlight()).toBe(0);
     });
 
+    test("does not happen because many come at once while no connection is open", async () => {
+      const upstream = await startRawUpstream({ serve: OK });
+      const proxy = await startProxy({ routes: [proxyRoute([upstream.port])], front });
+      const clients = await Promise.all(Array.from({ length: 400 }, () => openClient(proxy.port)));
+      for (const client of clients) client.send(head("GET /"));
+      const responses = await Promise.all(clients.map((client) => client.read()));
+      expect(responses.filter((response) => response.status !== 200)).toEqual([]);
+      expect(proxy.inFlight()).toBe(0);
+    });
+
     test("is tried once more, not on every endpoint", async () => {
       const ports = await Promise.all([freePort(), freePort(), freePort()]);
       const proxy = await startProxy({ routes: [proxyRoute(ports)], front });

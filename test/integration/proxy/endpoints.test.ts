@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import type { EndpointTls } from "../../../src/snapshot/types.ts";
 import { type Authority, createAuthority, type Pair } from "../../support/certificates.ts";
+import { MAX_ABANDONED_DIALS, PROBING_DIALS } from "../../../src/upstream/dial.ts";
 import { cleanUp, onCleanUp } from "../../support/cleanup.ts";
 import { fieldOf } from "../../support/http-message.ts";
 import { proxyRoute, startProxy, toEndpoint } from "../../support/proxy.ts";
@@ -179,6 +180,22 @@ describe("timeouts", () => {
     expect(performance.now() - start).toBeLessThan(1500);
     const [line] = await proxy.accessLog(1);
     expect([line?.cause, line?.retries]).toEqual(["connect_timeout", 0]);
+    expect(proxy.inFlight()).toBe(0);
+  });
+
+  test("row 67: dials that cannot be cancelled are bounded, and some are tried all the same", async () => {
+    const { port, stop } = await startFullBacklog();
+    onCleanUp(stop);
+    const proxy = await startProxy({ routes: [proxyRoute([port])], timeouts: { connect: 100 } });
+    const causesOf = async (count: number) => {
+      const before = (await proxy.accessLog(0)).length;
+      const all = Array.from({ length: count }, () => request(proxy.port, head("GET /")));
+      await Promise.all(all);
+      return (await proxy.accessLog(before + count)).slice(before).map((line) => line.cause);
+    };
+    expect(new Set(await causesOf(MAX_ABANDONED_DIALS))).toEqual(new Set(["connect_timeout"]));
+    const causes = await causesOf(PROBING_DIALS + 10);
+    expect(causes.filter((cause) => cause === "connect_limit").length).toBe(10);
     expect(proxy.inFlight()).toBe(0);
   });
 
