@@ -115,7 +115,13 @@ describe("reload", () => {
 
   test("many orders at once become two reloads", async () => {
     const master = await harness.start({ workers: 1 });
-    const replies = await Promise.all([1, 2, 3, 4, 5].map(() => master.ask("POST", "/reload")));
+    const [worker] = (await master.status()).workers;
+    // The first one waits for the worker until all have been asked for.
+    process.kill(worker?.pid ?? 0, "SIGSTOP");
+    const orders = [1, 2, 3, 4, 5].map(() => master.ask("POST", "/reload"));
+    expect((await master.status()).workers).toMatchObject([{ state: "unresponsive" }]);
+    process.kill(worker?.pid ?? 0, "SIGCONT");
+    const replies = await Promise.all(orders);
     expect(replies.map((reply) => reply.status)).toEqual([200, 200, 200, 200, 200]);
     expect((await master.status()).config.generation).toBe(3);
   });
