@@ -58,7 +58,8 @@ export function startListener({ spec, bindPath, pipeline, websocket }: ListenerO
     });
     const { answer } = started;
     const respond = (ready: Answer) => toFinalResponse(server, request, started, ready, events);
-    return answer instanceof Promise ? answer.then(respond) : respond(answer);
+    if (!(answer instanceof Promise)) return respond(answer);
+    return answer.then(respond, (thrown: unknown) => respond(pipeline.rescue(started.exchange, thrown)));
   });
   const server = Bun.serve<WebSocketData>({
     ...toAddress(spec, bindPath),

@@ -20,7 +20,7 @@ export interface PipelineOptions {
 const NO_HEADERS: HeaderList = [];
 
 export function createPipeline({ current, record, onBug }: PipelineOptions): Pipeline {
-  const fail = (thrown: unknown, exchange: Exchange): Answer => {
+  const rescue = (exchange: Exchange, thrown: unknown): Answer => {
     if (thrown instanceof ProxyFailure) return renderFailure(exchange, thrown.error, NO_HEADERS);
     onBug(thrown, exchange);
     return renderFailure(exchange, proxyError("internal", String(thrown)), NO_HEADERS);
@@ -38,13 +38,12 @@ export function createPipeline({ current, record, onBug }: PipelineOptions): Pip
         return { exchange, generation, answer: renderFailure(exchange, problem, fieldsFor(problem)) };
       }
       try {
-        const answer = handle(assembled, exchange);
-        if (!(answer instanceof Promise)) return { exchange, generation, answer };
-        return { exchange, generation, answer: answer.catch((thrown: unknown) => fail(thrown, exchange)) };
+        return { exchange, generation, answer: handle(assembled, exchange) };
       } catch (thrown) {
-        return { exchange, generation, answer: fail(thrown, exchange) };
+        return { exchange, generation, answer: rescue(exchange, thrown) };
       }
     },
+    rescue,
     finish: record,
     keepaliveSeconds: () =>
       Math.ceil((current()?.snapshot.timeouts.keepalive ?? DEFAULT_KEEPALIVE_MS) / 1000),

@@ -199,7 +199,9 @@ async function serve(link: Link, head: Head, framing: number | "chunked" | undef
     },
     trace,
   });
-  const answer = await started.answer;
+  const answer = await Promise.resolve(started.answer).catch((thrown: unknown) =>
+    front.pipeline.rescue(started.exchange, thrown),
+  );
   link.onGone = undefined;
   const persistent = await send(link, head, started.exchange, answer);
   front.inFlight -= 1;

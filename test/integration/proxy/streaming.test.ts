@@ -458,6 +458,7 @@ describe("row 45: the front alone", () => {
     };
     const pipeline: Pipeline = {
       start: (received) => ({ ...acceptRequest(received, () => false), answer, generation: 1 }),
+      rescue: () => answer,
       finish: () => {
         finished += 1;
       },
