@@ -1,6 +1,6 @@
 /** Starts the master in the background and stays until it serves or has said why it does not. */
 
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { err, ok, type Result } from "../lib/result.ts";
@@ -79,8 +79,20 @@ async function isReady(home: string, pid: number): Promise<boolean> {
 }
 
 function describeEnd(exitCode: number, logFile: string, offset: number): DetachFailure {
-  const written = readFileSync(logFile).subarray(offset).subarray(-MAX_MESSAGE_BYTES).toString().trim();
+  const written = readSince(logFile, offset).trim();
   if (written !== "") return { exitCode, message: written, isQuoted: true };
   const message = `Cannot start: the background process ended, see "${logFile}"`;
   return { exitCode, message, isQuoted: false };
+}
+
+/** The end of what was added, never the whole file: it may have grown for years. */
+function readSince(logFile: string, offset: number): string {
+  const file = openSync(logFile, "r");
+  try {
+    const start = Math.max(offset, fstatSync(file).size - MAX_MESSAGE_BYTES);
+    const bytes = Buffer.alloc(MAX_MESSAGE_BYTES);
+    return bytes.toString("utf8", 0, readSync(file, bytes, 0, bytes.length, start));
+  } finally {
+    closeSync(file);
+  }
 }
