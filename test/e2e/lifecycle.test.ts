@@ -24,7 +24,8 @@ import { openWsClient } from "../support/ws-package.ts";
 
 const TEST_MS = 60_000;
 const MIB = 1024 ** 2;
-const IDLE_LIMIT_MIB = 110;
+/** The target is 90 MiB; how much of the mapped program is resident varies with the machine. */
+const IDLE_LIMIT_MIB = 120;
 const START_RUNS = 5;
 /** The target is 150 ms on an idle machine; what is asserted holds on a busy one. */
 const START_LIMIT_MS = 1_500;

@@ -39,7 +39,7 @@ afterAll(cleanUp, TEST_MS);
 
 describe("slow clients and backends", () => {
   test(
-    "an upload of 5 KB a second outlives the keep-alive time, and events arrive at once meanwhile",
+    "row 46: events arrive at once, and an upload of 5 KB a second outlives the keep-alive time meanwhile",
     async () => {
       const slow = uploadSlowly(site, "slow", SLOW_UPLOAD_SECONDS);
       const [proxied, direct] = await Promise.all([
@@ -88,7 +88,7 @@ describe("files of nginx", () => {
   );
 
   test(
-    `row 46: ${STALLED} clients that stop reading 200 MiB cost no memory and hold nobody up`,
+    `row 45: ${STALLED} clients that stop reading 200 MiB cost no memory and hold nobody up`,
     async () => {
       const clients = await Promise.all(
         Array.from({ length: STALLED }, () => openStalledClient(site.ophid.port, "/files/200MiB")),
