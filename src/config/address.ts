@@ -24,12 +24,14 @@ export const HOST_EXPECTED = '"example.com", "*.example.com" or "*"';
 
 /** sun_path holds 108 bytes with its final NUL (unix(7)); the kernel cuts longer names silently on some systems. */
 const MAX_UNIX_PATH_BYTES = 107;
+/** A listener is bound beside its path first, under a name with a dot and a pid of up to 7 digits more. */
+const MAX_LISTENER_PATH_BYTES = MAX_UNIX_PATH_BYTES - 8;
 
 /** One dual-stack socket: IPv4 and IPv6. */
 const ALL_ADDRESSES = "::";
 
 export function parseListener(text: string): Result<Listener, Complaint> {
-  if (text.startsWith("unix:")) return parseUnix(text);
+  if (text.startsWith("unix:")) return parseUnix(text, MAX_LISTENER_PATH_BYTES);
   const { scheme, rest } = splitScheme(text);
   if (scheme !== undefined && scheme !== "http" && scheme !== "https") return unknownScheme();
   const defaultPort = scheme === undefined ? undefined : scheme === "http" ? 80 : 443;
@@ -51,7 +53,7 @@ export function parseListener(text: string): Result<Listener, Complaint> {
 }
 
 export function parseEndpoint(text: string): Result<Endpoint, Complaint> {
-  if (text.startsWith("unix:")) return parseUnix(text);
+  if (text.startsWith("unix:")) return parseUnix(text, MAX_UNIX_PATH_BYTES);
   const { scheme, rest } = splitScheme(text);
   if (scheme === "ws" || scheme === "wss") {
     return err({
@@ -100,12 +102,15 @@ export function parseHostField(text: string): Result<string, Complaint> {
   return parseAuthority(text) === undefined ? err({ state: "it is not a host" }) : ok(text);
 }
 
-function parseUnix(text: string): Result<{ readonly kind: "unix"; readonly path: string }, Complaint> {
+function parseUnix(
+  text: string,
+  maxBytes: number,
+): Result<{ readonly kind: "unix"; readonly path: string }, Complaint> {
   const path = text.slice("unix:".length).replace(/^\/\/(?=\/)/, "");
   if (!path.startsWith("/")) return err({ state: "the socket path is not absolute" });
   if (path.includes("\0") || path.endsWith("/")) return err({ state: "the socket path is not a file" });
-  if (new TextEncoder().encode(path).length > MAX_UNIX_PATH_BYTES) {
-    return err({ state: `the socket path is longer than ${MAX_UNIX_PATH_BYTES} bytes` });
+  if (new TextEncoder().encode(path).length > maxBytes) {
+    return err({ state: `the socket path is longer than ${maxBytes} bytes` });
   }
   return ok({ kind: "unix", path });
 }

@@ -26,7 +26,8 @@ describe("parseListener", () => {
     ["fe80::1%eth0:80", "it is not an address"],
     ["unix:", "the socket path is not absolute"],
     ["unix:/run/", "the socket path is not a file"],
-    [`unix:/${"a".repeat(107)}`, "the socket path is longer than 107 bytes"],
+    [`unix:/${"a".repeat(98)}`, { kind: "unix", path: `/${"a".repeat(98)}` }],
+    [`unix:/${"a".repeat(99)}`, "the socket path is longer than 99 bytes"],
     ["", "it is not an address"],
   ] as const;
   for (const [text, expected] of CASES) {
@@ -42,6 +43,8 @@ describe("parseEndpoint", () => {
     ["HTTPS://api.example.com.", { kind: "tcp", scheme: "https", hostname: "api.example.com", port: 443 }],
     ["http://[::1]", { kind: "tcp", scheme: "http", hostname: "::1", port: 80 }],
     ["unix:/run/app.sock", { kind: "unix", path: "/run/app.sock" }],
+    [`unix:/${"a".repeat(106)}`, { kind: "unix", path: `/${"a".repeat(106)}` }],
+    [`unix:/${"a".repeat(107)}`, "the socket path is longer than 107 bytes"],
     ["localhost", "it has no port"],
     ["http://h/app", "it has a path"],
     ["http://h?x", "it has a path"],
