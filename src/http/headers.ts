@@ -38,12 +38,6 @@ export function removeHeader(headers: MutableHeaderList, name: string): void {
   headers.length = kept;
 }
 
-/** Replaces every line of a field by one at the end. `name` must be lower case unless it is written as given. */
-export function setHeader(headers: MutableHeaderList, name: string, value: string): void {
-  removeHeader(headers, name.toLowerCase());
-  headers.push(name, value);
-}
-
 function isName(candidate: string | undefined, lowerName: string): boolean {
   if (candidate === lowerName) return true;
   if (candidate === undefined || candidate.length !== lowerName.length) return false;

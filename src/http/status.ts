@@ -65,11 +65,6 @@ const PHRASES: Readonly<Record<number, string>> = {
   511: "Network Authentication Required",
 };
 
-/** True for the codes RFC 9110 15 gives a meaning by class. */
-export function isValidStatus(status: number): boolean {
-  return Number.isInteger(status) && status >= 100 && status <= 599;
-}
-
 /**
  * True if the answer ends with its head whatever its fields say (RFC 9112 6.3). Reading a body here
  * would take the next answer for it.

@@ -24,30 +24,6 @@ export function isFieldValue(text: string): boolean {
   return true;
 }
 
-/**
- * The elements of a comma list, trimmed, empty ones left out (RFC 9110 5.6.1). Commas inside quoted
- * strings do not separate; quotes stay. An unclosed quote reaches to the end.
- */
-export function splitList(value: string): string[] {
-  const elements: string[] = [];
-  let start = 0;
-  let isQuoted = false;
-  for (let i = 0; i <= value.length; i++) {
-    const code = i < value.length ? value.charCodeAt(i) : 0x2c;
-    if (i < value.length && isQuoted) {
-      if (code === 0x5c && i + 1 < value.length) i += 1;
-      else if (code === 0x22) isQuoted = false;
-      continue;
-    }
-    if (code === 0x22) isQuoted = true;
-    if (code !== 0x2c) continue;
-    const element = trimOws(value.slice(start, i));
-    if (element !== "") elements.push(element);
-    start = i + 1;
-  }
-  return elements;
-}
-
 /** Removes spaces and tabs at both ends; String.trim would also remove characters that are not OWS. */
 export function trimOws(text: string): string {
   let start = 0;

@@ -6,6 +6,7 @@ import { clientError, ProxyFailure } from "../exchange/error.ts";
 import type { RequestBody } from "../exchange/exchange.ts";
 import { createTrace, type Trace } from "../exchange/trace.ts";
 import { getHeader, type MutableHeaderList } from "../http/headers.ts";
+import { allowsBody } from "../http/method.ts";
 import { normalizeIp } from "../net/ip.ts";
 
 /** What the listener adds to every request it hands over. */
@@ -64,7 +65,7 @@ function watchAbort(signal: AbortSignal, listener: () => void): void {
 }
 
 function toBody(request: Request, headers: MutableHeaderList, trace: Trace): RequestBody | undefined {
-  if (request.method === "GET" || request.method === "HEAD") return undefined;
+  if (!allowsBody(request.method)) return undefined;
   const length = toLength(getHeader(headers, "content-length"));
   if (length === 0) return undefined;
   if (length === undefined && getHeader(headers, "transfer-encoding") === undefined) return undefined;

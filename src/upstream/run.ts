@@ -5,7 +5,7 @@ import { clientError, type ProxyError, ProxyFailure, upstreamError } from "../ex
 import type { Answer, Exchange } from "../exchange/exchange.ts";
 import type { ProxySpec, TimeoutSpec } from "../snapshot/types.ts";
 import { answerReadiness, isEventStream, toAnswer } from "./answer.ts";
-import { abortCall, type Call, type CallListener, failCall } from "./call.ts";
+import { type Call, type CallListener, failCall } from "./call.ts";
 import { type Deadlines, unwatch } from "./deadlines.ts";
 import type { PendingDials } from "./dial.ts";
 import { type Endpoint, putIdle } from "./endpoint.ts";
@@ -226,9 +226,4 @@ function onFinished(call: Call<Run>, reusable: boolean): void {
       ? timeouts.upstreamIdle
       : Math.min(timeouts.upstreamIdle, announced * 1000 - KEEP_ALIVE_MARGIN_MS);
   putIdle(endpoint, call.connection, idleMs, context.now());
-}
-
-/** For drain and for a snapshot whose route is gone. */
-export function abortRun(run: Run): void {
-  if (run.call !== undefined) abortCall(run.call);
 }

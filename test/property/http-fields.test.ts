@@ -9,7 +9,7 @@ import {
   viaValue,
 } from "../../src/http/forwarded.ts";
 import { connectionTokens, isHopByHop } from "../../src/http/hop-by-hop.ts";
-import { isFieldValue, isToken, listHasToken, splitList } from "../../src/http/token.ts";
+import { isFieldValue, isToken, listHasToken } from "../../src/http/token.ts";
 import { websocketHandshake } from "../../src/http/upgrade.ts";
 import { compileCidrs, normalizeIp } from "../../src/net/ip.ts";
 
@@ -24,23 +24,12 @@ const PROTECTED = ["host", "content-length", "content-type", "via", "forwarded",
 const IDENTITY = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-user", "x-real-ip", "x-original-url"];
 
 describe("lists", () => {
-  test("elements without commas and quotes are read back in order", () => {
+  test("every element of a list is found in it", () => {
     const separator = fc.constantFrom(",", ", ", " ,\t", ",,", ", ,");
     fc.assert(
       fc.property(fc.array(token), separator, (tokens, comma) => {
-        expect(splitList(tokens.join(comma))).toEqual(tokens);
         expect(tokens.every((element) => listHasToken(tokens.join(comma), element))).toBe(true);
       }),
-    );
-  });
-
-  test("no text makes a list throw or lose a character other than commas and white space", () => {
-    const significant = (text: string) => text.replace(/[, \t]/g, "");
-    fc.assert(
-      fc.property(garbage, (value) => {
-        expect(splitList(value).map(significant).join("")).toBe(significant(value));
-      }),
-      { numRuns: 2000 },
     );
   });
 
@@ -174,7 +163,7 @@ describe("forwarded", () => {
           ip,
           hops: hops + 1,
         });
-        expect(splitList(sent).length).toBe(hops + 1);
+        expect(sent.split(",").length).toBe(hops + 1);
       }),
       { numRuns: 2000 },
     );

@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { formatBytes, parseBytes } from "../../src/lib/bytes.ts";
 import { closest } from "../../src/lib/did-you-mean.ts";
 import { formatDuration, parseDuration } from "../../src/lib/duration.ts";
-import { hash32 } from "../../src/lib/hash.ts";
 import { createLru } from "../../src/lib/lru.ts";
 
 const wholeNumber = fc.oneof(fc.nat(), fc.maxSafeNat());
@@ -33,18 +32,6 @@ describe("durations and sizes", () => {
       fc.property(fc.double(), (value) => {
         expect(parseDuration(formatDuration(value))).toBeNumber();
         expect(parseBytes(formatBytes(value))).toBeNumber();
-      }),
-    );
-  });
-});
-
-describe("hash32", () => {
-  test("gives the same unsigned 32-bit number every time", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
-        const hash = hash32(text);
-        expect(hash >>> 0).toBe(hash);
-        expect(hash32(`${text}x`.slice(0, -1))).toBe(hash);
       }),
     );
   });

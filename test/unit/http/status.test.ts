@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { hasNoBody, isValidStatus, reasonPhrase } from "../../../src/http/status.ts";
+import { hasNoBody, reasonPhrase } from "../../../src/http/status.ts";
 
 describe("hasNoBody", () => {
   test.each([
@@ -18,20 +18,6 @@ describe("hasNoBody", () => {
     ["GET", 404, false],
     ["POST", 201, false],
   ])("row 38: %s %d: %p", (method, status, expected) => expect(hasNoBody(method, status)).toBe(expected));
-});
-
-describe("isValidStatus", () => {
-  test.each([
-    [99, false],
-    [100, true],
-    [299, true],
-    [599, true],
-    [600, false],
-    [999, false],
-    [200.5, false],
-    [Number.NaN, false],
-    [-200, false],
-  ])("%d: %p", (status, expected) => expect(isValidStatus(status)).toBe(expected));
 });
 
 describe("reasonPhrase", () => {
