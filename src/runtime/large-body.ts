@@ -17,8 +17,11 @@ export function toLargeBody(bytes: Uint8Array): ReadableStream<Uint8Array> {
   const source = {
     type: "direct" as const,
     pull(controller: DirectController) {
-      controller.write(bytes);
+      const written = controller.write(bytes);
+      // Once ended, Bun holds the connection for idle, and a graceful stop would cut what the kernel has not taken.
+      if (written instanceof Promise) return written.then(() => void controller.end());
       controller.end();
+      return undefined;
     },
   };
   // Bun's own kind of source, which the types of the standard do not know.

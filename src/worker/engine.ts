@@ -115,8 +115,8 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
       const all = [...listeners.values(), ...leaving];
       for (const listener of all) void listener.stop();
       front.registry.closeAll({ withinMs: deadlineMs * DRAIN_CLOSE_PART, random: Math.random });
-      while (totalInFlight(all) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
-      const left = totalInFlight(all);
+      while (countUnfinished(all) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
+      const left = countUnfinished(all);
       if (left > 0) {
         context.log.warn(`The drain ran out of time: ${left} request${left === 1 ? "" : "s"} cut off`);
       }
@@ -201,6 +201,11 @@ function sweepIdle(current: Assembled | undefined): void {
 
 function totalInFlight(listeners: readonly Listener[]): number {
   return listeners.reduce((sum, listener) => sum + listener.inFlight(), 0);
+}
+
+/** An answer that was handed over whole is no longer in flight, but its client may still be reading it. */
+function countUnfinished(listeners: readonly Listener[]): number {
+  return listeners.reduce((sum, listener) => sum + Math.max(listener.inFlight(), listener.connections()), 0);
 }
 
 function toStatus(all: readonly Listener[], front: WebSocketFront): WorkerStatus {

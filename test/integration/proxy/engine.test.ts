@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { cleanUp } from "../../support/cleanup.ts";
 import { actionRoute, freePort, proxyRoute, startProxy } from "../../support/proxy.ts";
 import { head, openClient, request } from "../../support/raw-client.ts";
-import { OK, startRawUpstream } from "../../support/upstream.ts";
+import { OK, patternOf, startRawUpstream } from "../../support/upstream.ts";
 import { until } from "../../support/until.ts";
 
 afterEach(cleanUp);
@@ -87,6 +87,28 @@ describe("row 65: drain", () => {
     await idle.closed();
     expect(upstream.requests.length).toBe(1);
     await until("the endpoint's connection is closed", () => upstream.connections[0]?.isGone());
+  });
+
+  test("waits for a client that is still reading an answer that was handed over whole", async () => {
+    const bytes = patternOf(24 * 1024 * 1024);
+    const upstream = await startRawUpstream({
+      serve(connection) {
+        connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes.length}\r\n\r\n`);
+        connection.send(bytes);
+      },
+    });
+    const route = proxyRoute([upstream.port], { responseBuffer: bytes.length });
+    const proxy = await startProxy({ routes: [route] });
+    const client = await openClient(proxy.port);
+    client.socket.pause();
+    client.send(head("GET /"));
+    await proxy.accessLog(1);
+    const drained = proxy.engine.drain(10_000);
+    client.socket.resume();
+    const response = await client.read("GET", 10_000);
+    expect([response.complete, Buffer.compare(response.body, bytes)]).toEqual([true, 0]);
+    await drained;
+    expect(proxy.messages).toEqual([]);
   });
 
   test("ends what is still in flight at the deadline", async () => {
