@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { err, ok, type Result } from "../lib/result.ts";
 import { type RouteReport, reportRoutes } from "../master/status.ts";
 import { compile } from "../snapshot/compile.ts";
-import { askReload, askStatus, refusedReload } from "./admin.ts";
+import { askDryRun, askReload, askStatus, refusedReload } from "./admin.ts";
 import { EXIT, type Failure, wrong } from "./failure.ts";
 import { defaultConfigPath } from "./home.ts";
 import { describeDiagnostics, loadFile } from "./loader.ts";
@@ -69,11 +69,15 @@ export async function checkWithFile(
 
 /** Undefined once every worker has switched. */
 export async function reloadAfter(action: string, { home }: CliContext): Promise<Failure | undefined> {
-  const reply = await askReload(home);
-  if (!reply.ok) return reply.error;
-  if (reply.value.ok) return undefined;
-  return {
-    ...refusedReload(reply.value),
-    message: `Cannot ${action}: the reload was refused, nothing changed`,
-  };
+  // Tried first, so that a change which is about to be undone is not what `status` tells of the last reload.
+  for (const order of [askDryRun, askReload]) {
+    const reply = await order(home);
+    if (!reply.ok) return reply.error;
+    if (reply.value.ok) continue;
+    return {
+      ...refusedReload(reply.value),
+      message: `Cannot ${action}: the reload was refused, nothing changed`,
+    };
+  }
+  return undefined;
 }

@@ -191,7 +191,7 @@ describe("proxy route", () => {
     expect(result.stderr).toContain("expected:");
     expect(result.stderr).toContain("nothing changed");
     expect(readdirSync(folder())).toEqual([]);
-    expect((await cli.status()).config.generation).toBe(1);
+    expect((await cli.status()).config).toMatchObject({ generation: 1, lastReload: { ok: true } });
   });
 
   test("removes nothing if the rest would not stand", async () => {
