@@ -10,7 +10,10 @@ const NAMES: ReadonlySet<string> = new Set([
   "fly-client-ip",
   "forwarded",
   "forwarded-for",
+  "front-end-https",
+  "proxy-client-ip",
   "true-client-ip",
+  "wl-proxy-client-ip",
   "x-appengine-user-ip",
   "x-azure-clientip",
   "x-azure-socketip",
@@ -18,11 +21,15 @@ const NAMES: ReadonlySet<string> = new Set([
   "x-cluster-client-ip",
   "x-envoy-external-address",
   "x-forwarded",
+  "x-host",
   "x-http-host-override",
+  "x-proxyuser-ip",
   "x-real-ip",
   "x-remote-addr",
   "x-remote-ip",
   "x-rewrite-url",
+  "x-scheme",
+  "x-url-scheme",
 ]);
 
 /** True for fields an untrusted peer must not set, because applications believe them. `lowerName` must be lower case. */
@@ -35,7 +42,9 @@ export function isIdentityHeader(lowerName: string): boolean {
     case 0x63: // c
     case 0x64: // d
     case 0x66: // f
+    case 0x70: // p
     case 0x74: // t
+    case 0x77: // w
       return NAMES.has(lowerName);
     default:
       return false;

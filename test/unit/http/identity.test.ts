@@ -26,6 +26,13 @@ describe("isIdentityHeader", () => {
     "x-original-url",
     "x-original-host",
     "x-rewrite-url",
+    "x-host",
+    "x-scheme",
+    "x-url-scheme",
+    "x-proxyuser-ip",
+    "front-end-https",
+    "proxy-client-ip",
+    "wl-proxy-client-ip",
   ])("row 49: %s says who the client is", (name) => expect(isIdentityHeader(name)).toBe(true));
 
   test.each([
@@ -43,5 +50,8 @@ describe("isIdentityHeader", () => {
     "traceparent",
     "accept",
     "host",
+    "priority",
+    "prefer",
+    "www-authenticate",
   ])("%j does not", (name) => expect(isIdentityHeader(name)).toBe(false));
 });
