@@ -110,13 +110,14 @@ export function watchClient(run: Run): void {
 /** Called for every call in flight about ten times a second. */
 export function sweepCall(call: Call<Run>, now: number): void {
   const run = call.owner;
-  if (!run.answered) watchClient(run);
   if (call.touched) {
+    // Most calls do not live to see a second sweep, so the client of a new one is not watched yet.
     call.touched = false;
     call.deadlineAt = now + limitMs(call, run.plan.timeouts);
-  } else if (now >= call.deadlineAt) {
-    failCall(call, timeoutError(call, run.plan.timeouts));
+    return;
   }
+  if (!run.answered) watchClient(run);
+  if (now >= call.deadlineAt) failCall(call, timeoutError(call, run.plan.timeouts));
 }
 
 function limitMs(call: Call, timeouts: TimeoutSpec): number {
