@@ -263,9 +263,10 @@ function describeLoss(failure: Load["failures"][number], kills: readonly Kill[])
   const { id, kind, detail, connection, sentAt, failedAt } = failure;
   const near = kills.findLast(({ killedAt }) => killedAt <= failedAt);
   const since = (at: number | undefined) => Math.round((at ?? Number.NaN) - (near?.killedAt ?? Number.NaN));
+  const dead = near?.kind === "worker" ? `, dead ${since(near.deadAt)} ms` : "";
   const opened = connection === undefined ? "never" : `${since(connection.openedAt)} ms`;
   return (
-    `${id} ${kind} ${detail}; relative to the last kill (${near?.kind}): opened ${opened}, ` +
+    `${id} ${kind} ${detail}; relative to the last kill (${near?.kind}${dead}): opened ${opened}, ` +
     `sent ${since(sentAt)} ms, failed ${since(failedAt)} ms, ${connection?.requests ?? 0} requests on it`
   );
 }

@@ -1,6 +1,14 @@
 /** The compiled program under test: started on a home of its own, asked, stopped, and gone after the test. */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askMaster } from "../../src/master/client.ts";
@@ -65,12 +73,21 @@ export function processesOf(home: string): number[] {
 }
 
 async function endProcesses(home: string): Promise<void> {
+  const killed = new Set<string>();
   await until("nothing runs on the home any more", () => {
     const pids = processesOf(home);
     for (const pid of pids) kill(pid);
+    for (const pid of pids) killed.add(String(pid));
     return pids.length === 0;
   });
+  // A master that is killed together with its workers leaves its shared file to the next start.
+  for (const name of existsSync(SHARED_MEMORY_DIR) ? readdirSync(SHARED_MEMORY_DIR) : []) {
+    const [program, , , pid = ""] = name.split("-");
+    if (program === "ophid" && killed.has(pid)) rmSync(join(SHARED_MEMORY_DIR, name), { force: true });
+  }
 }
+
+const SHARED_MEMORY_DIR = "/dev/shm";
 
 export function kill(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {

@@ -22,14 +22,20 @@ export function processesWith(variable: string): number[] {
     .filter((pid) => readText(`/proc/${pid}/environ`).split("\0").includes(variable));
 }
 
-/** False only when all of its threads have ended: the first may be a zombie while others still hold the sockets. */
+/**
+ * False only when all of its threads have ended: the first may be a zombie while others still hold the sockets, and a
+ * listing of threads is cut short by those that end meanwhile.
+ */
 export function isRunning(pid: number): boolean {
-  return names(`/proc/${pid}/task`).some((thread) => {
-    const text = readText(`/proc/${pid}/task/${thread}/stat`);
-    const state = text.slice(text.lastIndexOf(")") + 2, text.lastIndexOf(")") + 3);
-    return state !== "" && state !== "Z" && state !== "X";
-  });
+  const text = readText(`/proc/${pid}/stat`);
+  if (text === "") return false;
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state, threads] = [fields[0], Number(fields[NUM_THREADS - 3])];
+  return (state !== "Z" && state !== "X") || threads > 1;
 }
+
+/** Number of the field in proc(5). */
+const NUM_THREADS = 20;
 
 /** Ports of the clients whose connections to `port` are among the open files of the process. */
 export function clientPortsOf(pid: number, port: number): Set<number> {
