@@ -62,9 +62,9 @@ function trustNobody(): boolean {
 /** What is offered to everybody; routes may allow less. */
 const METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
-/** Fields that the statuses of refusals require (RFC 9110 15.5.6, RFC 6455 4.4). */
+/** Fields that the statuses of refusals require (RFC 9110 15.5.6 and 15.5.22, RFC 6455 4.4). */
 function fieldsFor({ kind }: ProxyError): HeaderList {
-  if (kind === "upgrade_required") return ["Sec-WebSocket-Version", "13"];
+  if (kind === "upgrade_required") return ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"];
   return kind === "method_not_allowed" ? ["Allow", METHODS] : NO_HEADERS;
 }
 

@@ -280,7 +280,12 @@ describe.each(FRONTS)("behind %s", (name, front) => {
       client.send(head("GET /", ...upgrade, ...lines));
       const response = await client.read();
       expect(response.status).toBe(status);
-      if (status === 426) expect(fieldOf(response, "sec-websocket-version")).toBe("13");
+      if (status === 426) {
+        expect([fieldOf(response, "sec-websocket-version"), fieldOf(response, "upgrade")]).toEqual([
+          "13",
+          "websocket",
+        ]);
+      }
       expect(upstream.requests).toEqual([]);
       await proxy.accessLog(1);
     });
