@@ -20,27 +20,36 @@ export interface ResponseEvents {
 export function toResponse(exchange: Exchange, answer: Answer, events: ResponseEvents): Response {
   const trace = exchange.trace;
   if (trace.status === 0) trace.status = answer.status;
-  const headers = toHeaders(answer.headers);
-  const init = { status: answer.status, headers };
+  const init = { status: answer.status };
   const body = answer.body;
   if (exchange.method === "HEAD" && body.kind !== "stream") {
-    completeHead(answer, headers);
-    return finished(new Response(null, init), events);
+    const response = withHeaders(new Response(null, init), answer.headers);
+    completeHead(answer, response.headers);
+    return finished(response, events);
   }
   switch (body.kind) {
     case "bytes":
       trace.bytesOut = body.bytes.length;
-      return finished(new Response(toBody(body, headers), init), events);
-    case "stream":
-      return new Response(toStream(exchange, body, events, body.first ?? silentOpening(headers)), init);
+      return finished(withHeaders(new Response(toBody(body, answer.headers), init), answer.headers), events);
+    case "stream": {
+      const first = body.first ?? silentOpening(answer.headers);
+      return withHeaders(new Response(toStream(exchange, body, events, first), init), answer.headers);
+    }
     default:
-      return finished(new Response(null, init), events);
+      return finished(withHeaders(new Response(null, init), answer.headers), events);
   }
 }
 
-function toBody({ bytes, keepLength }: BytesBody, headers: Headers) {
+/** Fields are appended where they will stay: Headers given to a Response are copied, 5 µs a request. */
+function withHeaders(response: Response, list: HeaderList): Response {
+  const headers = response.headers;
+  for (let i = 0; i < list.length; i += 2) headers.append(list[i] as string, list[i + 1] as string);
+  return response;
+}
+
+function toBody({ bytes, keepLength }: BytesBody, headers: HeaderList) {
   if (bytes.length >= LARGE_BODY_BYTES && keepLength !== true) return toLargeBody(bytes);
-  return headers.has("content-type") ? bytes : toUntypedBody(bytes);
+  return getHeader(headers, "content-type") === undefined ? toUntypedBody(bytes) : bytes;
 }
 
 /** To HEAD Bun claims an empty body where no length is given (RFC 9110 8.6), and sends no Date (6.6.1). */
@@ -58,12 +67,6 @@ function finished(response: Response, events: ResponseEvents): Response {
   events.onLastByte();
   events.onDone();
   return response;
-}
-
-function toHeaders(list: HeaderList): Headers {
-  const headers = new Headers();
-  for (let i = 0; i < list.length; i += 2) headers.append(list[i] as string, list[i + 1] as string);
-  return headers;
 }
 
 /** Pieces are read when they are wanted: one is up to 512 KiB, and a client that stops reading would hold one more. */

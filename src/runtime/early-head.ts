@@ -7,9 +7,13 @@
 const EVENT_STREAM_COMMENT: Uint8Array = Buffer.from(":\n");
 
 /** What to send at once so that the head of a silent answer leaves; undefined if nothing harmless exists. */
-export function silentOpening(headers: Headers): Uint8Array | undefined {
-  const isPlainEvents =
-    headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") === true &&
-    !headers.has("content-encoding");
-  return isPlainEvents ? EVENT_STREAM_COMMENT : undefined;
+export function silentOpening(headers: readonly string[]): Uint8Array | undefined {
+  let isEvents = false;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase();
+    if (name === "content-encoding") return undefined;
+    if (name === "content-type")
+      isEvents = (headers[i + 1] as string).toLowerCase().startsWith("text/event-stream");
+  }
+  return isEvents ? EVENT_STREAM_COMMENT : undefined;
 }
