@@ -26,8 +26,8 @@ const EXIT_POLL_MS = 2;
 /** The same where its end cannot be seen. */
 const EXIT_BLIND_WAIT_MS = 50;
 
-export function createBatch(lines: readonly string[]): Batch {
-  return { bytes: Buffer.from(lines.join(""), "utf8"), offset: 0, inFlight: undefined };
+export function createBatch(bytes: Uint8Array): Batch {
+  return { bytes, offset: 0, inFlight: undefined };
 }
 
 export function linesLeft(batch: Batch): number {

@@ -10,6 +10,7 @@ import {
   writeAllSync,
   writeSome,
 } from "./batch.ts";
+import { appendLine, createPages, type Pages, takePages } from "./pages.ts";
 import { closeTarget, isStream, openTarget, type Target } from "./target.ts";
 
 export interface SinkOptions {
@@ -61,8 +62,7 @@ interface SinkState {
   readonly report: (message: string) => void;
   readonly now: () => number;
   target: Target;
-  lines: string[];
-  linesBytes: number;
+  readonly pages: Pages;
   batch: Batch | undefined;
   draining: Promise<void> | undefined;
   flushWanted: boolean;
@@ -90,8 +90,7 @@ export function createSink(options: SinkOptions): Result<Sink, string> {
     report: options.report,
     now: options.now ?? (() => performance.now()),
     target: opened.value,
-    lines: [],
-    linesBytes: 0,
+    pages: createPages(),
     batch: undefined,
     draining: undefined,
     flushWanted: false,
@@ -127,9 +126,8 @@ function write(state: SinkState, line: string): void {
     drop(state, 1);
     return;
   }
-  state.lines.push(line);
-  state.linesBytes += line.length;
-  if (state.linesBytes >= FLUSH_BYTES) {
+  appendLine(state.pages, line);
+  if (state.pages.bytes >= FLUSH_BYTES) {
     if (state.retryTimer === undefined) void drain(state);
   } else {
     state.flushTimer ??= setTimeout(onFlushTimer, state.flushMs, state);
@@ -138,13 +136,13 @@ function write(state: SinkState, line: string): void {
 
 function pendingBytes(state: SinkState): number {
   const { batch } = state;
-  return state.linesBytes + (batch === undefined ? 0 : batch.bytes.length - batch.offset);
+  return state.pages.bytes + (batch === undefined ? 0 : batch.bytes.length - batch.offset);
 }
 
 /** Never cleared by a full batch: one timer a period is cheaper than setting and clearing one a batch. */
 function onFlushTimer(state: SinkState): void {
   state.flushTimer = undefined;
-  if (state.lines.length > 0 && state.retryTimer === undefined) void flush(state);
+  if (state.pages.lines > 0 && state.retryTimer === undefined) void flush(state);
 }
 
 function flush(state: SinkState): Promise<void> {
@@ -169,7 +167,7 @@ function drain(state: SinkState): Promise<void> {
 async function drainLoop(state: SinkState): Promise<void> {
   try {
     while (isDue(state)) {
-      state.batch ??= createBatch(takeLines(state));
+      state.batch ??= takeBatch(state);
       const failure = await writeSome(state.target, state.batch);
       if (failure !== undefined) return onFailure(state, failure);
       if (state.batch.offset === state.batch.bytes.length) {
@@ -185,15 +183,12 @@ async function drainLoop(state: SinkState): Promise<void> {
 
 function isDue(state: SinkState): boolean {
   if (state.batch !== undefined) return true;
-  return state.lines.length > 0 && (state.flushWanted || state.linesBytes >= FLUSH_BYTES);
+  return state.pages.lines > 0 && (state.flushWanted || state.pages.bytes >= FLUSH_BYTES);
 }
 
-function takeLines(state: SinkState): readonly string[] {
-  const { lines } = state;
-  state.lines = [];
-  state.linesBytes = 0;
+function takeBatch(state: SinkState): Batch {
   state.flushWanted = false;
-  return lines;
+  return createBatch(takePages(state.pages));
 }
 
 function onFailure(state: SinkState, failure: string): void {
@@ -254,16 +249,16 @@ function reportDropped(state: SinkState, what: string): void {
 }
 
 function discardPending(state: SinkState): void {
-  drop(state, state.lines.length + (state.batch === undefined ? 0 : linesLeft(state.batch)));
+  drop(state, state.pages.lines + (state.batch === undefined ? 0 : linesLeft(state.batch)));
   state.batch = undefined;
-  takeLines(state);
+  takeBatch(state);
 }
 
 function flushSync(state: SinkState): void {
   if (state.closed || state.gone) return;
   if (state.batch?.inFlight !== undefined) waitForWriteSync(state.target, state.batch.inFlight);
   else if (state.batch !== undefined) writeAllSync(state.target, state.batch);
-  if (state.lines.length > 0) writeAllSync(state.target, createBatch(takeLines(state)));
+  if (state.pages.lines > 0) writeAllSync(state.target, takeBatch(state));
 }
 
 async function reopen(state: SinkState): Promise<void> {

@@ -3,6 +3,7 @@
 import type { Exchange } from "../exchange/exchange.ts";
 import { type Listener, type ListenerOptions, startListener } from "../listener/serve.ts";
 import { createWebSocketHandlers, type WebSocketData, type WebSocketFront } from "../listener/websocket.ts";
+import { err, ok, type Result } from "../lib/result.ts";
 import { publishSocket, temporarySocketPath } from "../runtime/unix-socket.ts";
 import type { ListenerSpec, Snapshot } from "../snapshot/types.ts";
 import type { Call } from "../upstream/call.ts";
@@ -41,11 +42,7 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
   let cutting = false;
   const upstream = createUpstreamContext(context);
   const recorder = createRecorder(context);
-  const front = createWebSocketHandlers({
-    maxMessageBytes: DEFAULT_TUNNEL_LIMITS.maxMessageBytes,
-    setTimer: upstream.upgrade.setTimer,
-    onBug: (error) => context.log.error(`Unexpected error in a WebSocket: ${error.stack ?? error.message}`),
-  });
+  const front = createFront(context, upstream);
   const pipeline = createPipeline({
     current: () => current,
     record(exchange) {
@@ -71,21 +68,15 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
     async prepare(snapshot) {
       const assembled = assemble(snapshot, upstream, current?.endpoints ?? new Map());
       const accessLog = recorder.prepare(snapshot.log);
-      const started: Listener[] = [];
-      try {
-        for (const spec of snapshot.listeners) {
-          if (!listeners.has(spec.key)) {
-            started.push(
-              startFront({ spec, bindPath: bindPathOf(spec), pipeline, websocket: front.handlers }),
-            );
-          }
-        }
-      } catch (error) {
-        for (const listener of started) listener.kill();
+      const specs = snapshot.listeners.filter((spec) => !listeners.has(spec.key));
+      const started = startAll(specs, (spec) =>
+        startFront({ spec, bindPath: bindPathOf(spec), pipeline, websocket: front.handlers }),
+      );
+      if (!started.ok) {
         recorder.discard(accessLog);
-        throw error;
+        throw started.error;
       }
-      const candidate = { snapshot, assembled, started, accessLog } satisfies Candidate;
+      const candidate: Candidate = { snapshot, assembled, started: started.value, accessLog };
       if (current === undefined) begin(candidate);
       return candidate;
     },
@@ -111,12 +102,9 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
       if (!begun) recorder.discard(accessLog);
     },
     async drain(deadlineMs) {
-      const deadline = performance.now() + deadlineMs;
       const all = [...listeners.values(), ...leaving];
-      for (const listener of all) void listener.stop();
       front.registry.closeAll({ withinMs: deadlineMs * DRAIN_CLOSE_PART, random: Math.random });
-      while (countUnfinished(all) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
-      const left = countUnfinished(all);
+      const left = await finishAll(all, deadlineMs);
       if (left > 0) {
         context.log.warn(`The drain ran out of time: ${left} request${left === 1 ? "" : "s"} cut off`);
       }
@@ -129,6 +117,37 @@ export function createEngine(context: WorkerContext, startFront: StartFront = st
     reopenLogs: () => recorder.reopen(),
     status: () => toStatus([...listeners.values(), ...leaving], front),
   };
+}
+
+function createFront({ log }: WorkerContext, upstream: UpstreamContext): WebSocketFront {
+  return createWebSocketHandlers({
+    maxMessageBytes: DEFAULT_TUNNEL_LIMITS.maxMessageBytes,
+    setTimer: upstream.upgrade.setTimer,
+    onBug: (error) => log.error(`Unexpected error in a WebSocket: ${error.stack ?? error.message}`),
+  });
+}
+
+/** All or none. */
+function startAll(
+  specs: readonly ListenerSpec[],
+  start: (spec: ListenerSpec) => Listener,
+): Result<readonly Listener[], unknown> {
+  const started: Listener[] = [];
+  try {
+    for (const spec of specs) started.push(start(spec));
+    return ok(started);
+  } catch (error) {
+    for (const listener of started) listener.kill();
+    return err(error);
+  }
+}
+
+/** Stops accepting and waits for what is under way; how many requests are left at the deadline. */
+async function finishAll(listeners: readonly Listener[], deadlineMs: number): Promise<number> {
+  const deadline = performance.now() + deadlineMs;
+  for (const listener of listeners) void listener.stop();
+  while (countUnfinished(listeners) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
+  return countUnfinished(listeners);
 }
 
 function createUpstreamContext({ cells, row }: WorkerContext): UpstreamContext {

@@ -2,7 +2,7 @@
 
 import { createTrace, type Trace } from "../../src/exchange/trace.ts";
 import { type AccessFormat, type AccessRecord, createFormat } from "../../src/observe/access-format.ts";
-import { createBatch } from "../../src/observe/batch.ts";
+import { appendLine, createPages, takePages } from "../../src/observe/pages.ts";
 import { FLUSH_BYTES } from "../../src/observe/sink.ts";
 
 const VARIANTS = 256;
@@ -53,18 +53,12 @@ function measure(format: AccessFormat, userAgents: number): void {
         characters += formatLine(record, trace, durationMs).length;
       }),
     );
-    let lines: string[] = [];
-    let pending = 0;
+    const pages = createPages();
     withBytes.push(
       nanosPerLine((i) => {
         const { record, trace, durationMs } = input[i % VARIANTS] as (typeof input)[number];
-        const line = formatLine(record, trace, durationMs);
-        lines.push(line);
-        pending += line.length;
-        if (pending < FLUSH_BYTES) return;
-        bytes += createBatch(lines).bytes.length;
-        lines = [];
-        pending = 0;
+        appendLine(pages, formatLine(record, trace, durationMs));
+        if (pages.bytes >= FLUSH_BYTES) bytes += takePages(pages).length;
       }),
     );
     if (characters === 0 || bytes === 0) throw new Error("Nothing was formatted");
