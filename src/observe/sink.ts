@@ -41,7 +41,7 @@ export interface Sink {
   readonly droppedLines: () => number;
 }
 
-/** Bytes that may wait for a slow or full disk; one character of a line counts as one byte. */
+/** Bytes that may wait for a slow or full disk. */
 export const MAX_PENDING_BYTES = 8 * 1024 * 1024;
 /**
  * A write from another thread costs about 100 µs whatever its size: measured 0.5 µs a line in batches of 64 KiB,

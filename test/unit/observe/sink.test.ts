@@ -92,7 +92,7 @@ describe("createSink", () => {
     sink.write("one\n");
     sink.write("two é\n");
     expect(linesOf(path)).toEqual(["old"]);
-    expect(sink.pendingBytes()).toBe(10);
+    expect(sink.pendingBytes()).toBe(11);
     await eventually(() => sink.pendingBytes() === 0);
     expect(linesOf(path)).toEqual(["old", "one", "two é"]);
     await sink.close();
