@@ -117,6 +117,7 @@ function toFinalResponse(
     tunnel: body.tunnel,
     route: started.exchange.trace.route,
     generation: started.generation,
+    endpoint: started.exchange.trace.endpoint,
     onClosed: () => undefined,
   });
   body.ended.then(events.onDone);

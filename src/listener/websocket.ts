@@ -32,6 +32,8 @@ export interface WebSocketData {
   /** Id of the route and generation of the snapshot the WebSocket began under. */
   readonly route: string;
   readonly generation: number;
+  /** Name of the endpoint behind the tunnel. */
+  readonly endpoint: string;
   /** Called once when the client half is gone. */
   readonly onClosed: () => void;
   /** Set while the WebSocket is open; owned by this file. */
@@ -70,7 +72,7 @@ export interface WebSocketRegistry {
   countWhere(predicate: (data: WebSocketData) => boolean): number;
   /** Closes every WebSocket with 1001; a later call may bring the moment forward. */
   closeAll(spread: CloseSpread): void;
-  /** Closes those whose route or generation is gone; returns how many. */
+  /** Closes those whose route or endpoint is gone; returns how many. */
   closeWhere(predicate: (data: WebSocketData) => boolean, spread: CloseSpread): number;
 }
 

@@ -5,7 +5,7 @@ import { type Listener, type ListenerOptions, startListener } from "../listener/
 import { createWebSocketHandlers, type WebSocketData, type WebSocketFront } from "../listener/websocket.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { publishSocket, temporarySocketPath } from "../runtime/unix-socket.ts";
-import type { ListenerSpec, Snapshot } from "../snapshot/types.ts";
+import type { ListenerSpec, RouteSpec, Snapshot } from "../snapshot/types.ts";
 import type { Call } from "../upstream/call.ts";
 import { createDeadlines } from "../upstream/deadlines.ts";
 import { closeIdle, expireIdle } from "../upstream/endpoint.ts";
@@ -17,7 +17,7 @@ import type { Engine, Prepared, WorkerContext, WorkerStatus } from "./engine-typ
 import { createPipeline } from "./pipeline.ts";
 import { createRecorder, type PreparedLog } from "./recorder.ts";
 
-/** WebSockets whose route is gone after a reload are closed within this time, at random moments. */
+/** WebSockets whose route or endpoint is gone after a reload are closed within this time, at random moments. */
 const ORPHAN_CLOSE_MS = 300_000;
 /** WebSockets are closed within this part of a drain, so that the last ones can still finish their handshake. */
 const DRAIN_CLOSE_PART = 0.5;
@@ -198,16 +198,22 @@ function takeUnused(listeners: Map<string, Listener>, snapshot: Snapshot): Liste
   return unused;
 }
 
-/** Endpoints nobody wants any more lose their idle connections, routes that are gone their WebSockets. */
+/** Endpoints nobody wants any more lose their idle connections, and what is gone from a route its WebSockets. */
 function letGo(earlier: Assembled, assembled: Assembled, front: WebSocketFront): void {
   for (const [key, endpoint] of earlier.endpoints) {
     endpoint.wanted = assembled.endpoints.has(key);
     if (!endpoint.wanted) closeIdle(endpoint);
   }
   for (const endpoint of assembled.endpoints.values()) endpoint.wanted = true;
-  const names = new Set(assembled.snapshot.routes.map((route) => route.name));
-  const isOrphan = (data: WebSocketData) => !names.has(data.route);
+  const routes = new Map(assembled.snapshot.routes.map((route) => [route.name, route]));
+  const isOrphan = (data: WebSocketData) => !hasEndpoint(routes.get(data.route), data.endpoint);
   front.registry.closeWhere(isOrphan, { withinMs: ORPHAN_CLOSE_MS, random: Math.random });
+}
+
+function hasEndpoint(route: RouteSpec | undefined, name: string): boolean {
+  return (
+    route?.action.kind === "proxy" && route.action.proxy.endpoints.some((endpoint) => endpoint.name === name)
+  );
 }
 
 function sweepIdle(current: Assembled | undefined): void {

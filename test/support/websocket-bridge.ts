@@ -64,7 +64,8 @@ export function startBridge(upstreamPort: number, limits: Partial<TunnelLimits> 
       onEnd: (end) => void ends.push(end),
     });
     const generation = Number(/^\/gen\/(\d+)$/.exec(target)?.[1] ?? 1);
-    const data = createWebSocketData({ tunnel, route: target, generation, onClosed: () => {} });
+    const origin = { route: target, generation, endpoint: "upstream" };
+    const data = createWebSocketData({ tunnel, ...origin, onClosed: () => {} });
     const headers: Record<string, string> =
       upgraded.protocol === undefined ? {} : { "Sec-WebSocket-Protocol": upgraded.protocol };
     if (server.upgrade(request, { data, headers })) return undefined;

@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
+import type { RouteSpec } from "../../../src/snapshot/types.ts";
 import { cleanUp, onCleanUp } from "../../support/cleanup.ts";
 import { fieldOf, fieldsOf } from "../../support/http-message.ts";
 import { type ProxyRouteOptions, proxyRoute, startProxy } from "../../support/proxy.ts";
@@ -222,7 +223,21 @@ describe("row 34: a WebSocket through the whole proxy", () => {
     expect((await proxy.accessLog(1))[0]?.cause).not.toBe("");
   });
 
-  test("a reload that keeps the route keeps it, one that removes the route closes it", async () => {
+  test.each<[string, (port: number) => RouteSpec]>([
+    ["the route", () => ({ ...proxyRoute([1]), id: "another", name: "another" })],
+    ["its endpoint", () => proxyRoute([1])],
+  ])("a reload that removes %s closes it with 1001", async (_, route) => {
+    // Otherwise the moment is drawn from five minutes.
+    const random = spyOn(Math, "random").mockReturnValue(0);
+    onCleanUp(() => random.mockRestore());
+    const { upstream, proxy, open } = await setUpEcho();
+    const client = await open();
+    await proxy.reload([route(upstream.port)]);
+    await until("it is closed", () => client.closed() !== undefined);
+    expect(client.closed()?.[0]).toBe(1001);
+  });
+
+  test("a reload that keeps the route and its endpoint keeps it", async () => {
     const { upstream, proxy, open } = await setUpEcho();
     const client = await open();
     await proxy.reload([proxyRoute([upstream.port], { addPrefix: "/new" })]);

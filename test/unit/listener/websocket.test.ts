@@ -65,7 +65,8 @@ beforeAll(() => {
       const route = new URL(request.url).pathname;
       const generation = Number(route.slice(1)) || 0;
       const onClosed = () => void closedCount++;
-      const data = createWebSocketData({ tunnel: recordingTunnel(route), route, generation, onClosed });
+      const origin = { route, generation, endpoint: "e" };
+      const data = createWebSocketData({ tunnel: recordingTunnel(route), ...origin, onClosed });
       return own.upgrade(request, { data }) ? undefined : new Response(null, { status: 400 });
     },
     websocket: {
