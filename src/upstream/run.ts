@@ -160,14 +160,13 @@ function onProgress(call: Call<Run>): void {
   const responseBuffer = run.plan.spec.responseBuffer;
   switch (answerReadiness(call, head, responseBuffer)) {
     case "now":
-      answer(run, () => toAnswer(call, head, responseBuffer));
+      answer(run, toAnswer(call, head, responseBuffer));
       return;
     case "wait":
       return;
     case "head-only":
       run.headTimer ??= setTimeout(() => {
-        if (!run.answered && call.failure === undefined)
-          answer(run, () => toAnswer(call, head, responseBuffer));
+        if (!run.answered && call.failure === undefined) answer(run, toAnswer(call, head, responseBuffer));
       }, HEAD_WAIT_MS);
   }
 }
@@ -181,7 +180,8 @@ function switchProtocol(call: Call<Run>, run: Run, head: ResponseHead): void {
   }
   unwatch(run.plan.context.deadlines, call);
   const { trace } = run.exchange;
-  answer(run, () =>
+  answer(
+    run,
     toUpgradeAnswer(call, head, run.plan.context.upgrade, (end) => {
       trace.cause = end.cause;
       trace.detail = end.detail;
@@ -192,11 +192,11 @@ function switchProtocol(call: Call<Run>, run: Run, head: ResponseHead): void {
   );
 }
 
-function answer(run: Run, make: () => Answer): void {
+function answer(run: Run, ready: Answer): void {
   if (run.headTimer !== undefined) clearTimeout(run.headTimer);
   run.answered = true;
   if (run.body !== undefined) forgetKept(run.body);
-  run.resolve(make());
+  run.resolve(ready);
 }
 
 function onFailure(call: Call<Run>): void {

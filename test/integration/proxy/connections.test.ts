@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, test } from "bun:test";
-import { cleanUp } from "../../support/cleanup.ts";
+import { afterEach, describe, expect, spyOn, test } from "bun:test";
+import { FRESH_IDLE_MS } from "../../../src/upstream/endpoint.ts";
+import { cleanUp, onCleanUp } from "../../support/cleanup.ts";
 import { FRONTS } from "../../support/fronts.ts";
 import { freePort, proxyRoute, startProxy, toEndpoint } from "../../support/proxy.ts";
 import { head, openClient, request } from "../../support/raw-client.ts";
@@ -284,7 +285,10 @@ describe("row 31: a request that must not be repeated", () => {
     await ask(head("GET /"));
     await ask(`${POST}ab`);
     expect(upstream.connections.length).toBe(1);
-    await Bun.sleep(2050);
+    const idleMs = FRESH_IDLE_MS + 50;
+    const realNow = performance.now.bind(performance);
+    const now = spyOn(performance, "now").mockImplementation(() => realNow() + idleMs);
+    onCleanUp(() => now.mockRestore());
     await ask(`${POST}ab`);
     expect(upstream.connections.length).toBe(2);
     await ask(head("GET /"));
